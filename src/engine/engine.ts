@@ -1,0 +1,83 @@
+/**
+ * What an engine offers to the multiplexer: shared memory that speaks the contract, and a handful of calls for
+ * everything that is rare. `NativeEngine` puts the C++ core behind it, `NodeEngine` Node's own sockets.
+ */
+import type { Address } from './address.js';
+import type { CommandRing } from './command-ring.js';
+import type { SharedMemory } from './shared-memory.js';
+
+export * from '../native/contract.js';
+export type { Address, SharedMemory, CommandRing };
+
+export type EngineName = 'native' | 'node';
+
+/** Options of a listening or bound socket. Booleans default to false, `noDelay` to true. */
+export interface SocketOptions {
+  /** Length of the accept queue; the kernel caps it (`net.core.somaxconn`). */
+  readonly backlog?: number;
+  /** An IPv6 socket does not serve IPv4. */
+  readonly ipv6Only?: boolean;
+  /** SO_REUSEPORT. */
+  readonly reusePort?: boolean;
+  /** TCP_NODELAY on each connection. Default true: output is coalesced here, Nagle's delay only adds latency. */
+  readonly noDelay?: boolean;
+  /** SO_KEEPALIVE on each connection. */
+  readonly keepAlive?: boolean;
+  /** SO_BROADCAST on a datagram socket. */
+  readonly broadcast?: boolean;
+  /** Largest number of bytes that one read delivers; each accepted connection inherits it. 1 … 65,536. */
+  readonly readSize?: number;
+  /** Mode of a UNIX socket file, e.g. 0o660. Default: by umask. */
+  readonly mode?: number;
+}
+
+/** What a slot holds: `HandleKind` of the contract. */
+export interface Opened {
+  readonly slot: number;
+  readonly kind: number;
+}
+
+/**
+ * All methods that take a slot answer for a slot that is in use; the caller (the dispatcher) keeps track of that.
+ * Errors are `SystemError`s with `code`, `errno`, `syscall` and, where there is one, `address` and `port`.
+ * A method that an engine cannot offer throws `NETMUX_NOT_ON_THIS_ENGINE`.
+ */
+export interface Engine {
+  readonly name: EngineName;
+  readonly memory: SharedMemory;
+  readonly ring: CommandRing;
+  /** The bytes that `Data` and `Datagram` records of the current batch point into. The node engine replaces it for each chunk. */
+  readonly readSlab: Buffer;
+
+  /** Names the one function that is called with the number of records of each batch. Called once, before anything else. */
+  attach(dispatch: (count: number) => void): void;
+
+  /** Binds and listens. Nothing is accepted before `CommandKind.Start`. An address in use, no permission …: rejects. */
+  listen(address: Address, options: SocketOptions): Promise<number>;
+  /** Binds a datagram socket (UDP or UNIX). Nothing is read before `CommandKind.Start`. */
+  bind(address: Address, options: SocketOptions): Promise<number>;
+  /** Begins to connect; the outcome is a `Connected` or `ConnectFailed` record, after `CommandKind.Start`. Throws what fails at once for reasons of this machine. */
+  connect(address: Address, options: SocketOptions): number;
+  /** Takes over a descriptor of this process: a socket, pipe or terminal. It is set non-blocking; `release` sets it back. */
+  adopt(descriptor: number, options: SocketOptions): Opened;
+  /** Forgets a slot without closing its descriptor, which is returned, and frees the slot. Queued output is dropped. */
+  release(slot: number): number;
+
+  /** Asked from the kernel at each call. `undefined` for an unnamed or vanished one. */
+  address(slot: number, side: 'local' | 'remote'): Address | undefined;
+  /** The descriptor, −1 where it is not known. */
+  descriptor(slot: number): number;
+  /** A copy of what the engine holds unsent of this slot (not of what still lies in the ring). */
+  outbox(slot: number): Buffer;
+  /** Keeps `buffer` until it is sent, for `CommandKind.WriteReference`. */
+  reference(buffer: Uint8Array): number;
+
+  /** Milliseconds, with fractions, since the engine's origin; the clock of `deadline`. Monotonic. */
+  now(): number;
+  /** Whether the engine keeps Node's loop alive. */
+  setReferenced(on: boolean): void;
+  /** Executes the writes of the ring, nothing else; makes room in the middle of a turn. */
+  drain(): void;
+  /** Executes the whole ring. Outside a turn only; inside one it returns at once, since the turn ends with it. */
+  flush(): void;
+}

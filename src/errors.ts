@@ -1,0 +1,59 @@
+import { getSystemErrorName } from 'node:util';
+
+/** Every code that netmux itself gives an error. `docs/errors.md` explains each. */
+export type NetmuxErrorCode =
+  | 'NETMUX_ALREADY_LOOPING'
+  | 'NETMUX_BAD_ARGUMENT'
+  | 'NETMUX_BUFFER_DETACHED'
+  | 'NETMUX_CALLBACK_REJECTED'
+  | 'NETMUX_CONNECT_TIMEOUT'
+  | 'NETMUX_FRAME_TOO_LONG'
+  | 'NETMUX_INBUFFER_LIMIT'
+  | 'NETMUX_INPUT_EXPIRED'
+  | 'NETMUX_INPUT_TOO_SHORT'
+  | 'NETMUX_LINE_TOO_LONG'
+  | 'NETMUX_NO_NATIVE'
+  | 'NETMUX_NOT_ON_THIS_ENGINE'
+  | 'NETMUX_NOT_POLLABLE'
+  | 'NETMUX_OUTBUFFER_LIMIT'
+  | 'NETMUX_PATH_IN_USE';
+
+/** An error of netmux itself. `code` is stable, the message is not. */
+export class NetmuxError extends Error {
+  override readonly name = 'NetmuxError';
+  readonly code: NetmuxErrorCode;
+
+  constructor(code: NetmuxErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Misuse of a call: a wrong type, a value out of its range. Thrown at once, before anything was done. */
+export class NetmuxTypeError extends TypeError {
+  readonly code: NetmuxErrorCode = 'NETMUX_BAD_ARGUMENT';
+}
+
+/** An error of the operating system, in the shape that Node gives them. */
+export interface SystemError extends Error {
+  /** The name of the errno, e.g. `EADDRINUSE`. */
+  code: string;
+  /** The negative errno, as in Node. */
+  errno: number;
+  syscall: string;
+  /** The host or UNIX path it was about. */
+  address?: string;
+  port?: number;
+}
+
+/**
+ * @param errno positive or negative
+ * @param syscall what was being done
+ */
+export function systemError(errno: number, syscall: string, subject: { address?: string; port?: number } = {}): SystemError {
+  const negative = -Math.abs(errno);
+  const code = getSystemErrorName(negative) ?? `E${-negative}`;
+  const where =
+    subject.address === undefined ? '' : subject.port === undefined ? ` ${subject.address}` : ` ${subject.address}:${subject.port}`;
+  return Object.assign(new Error(`${syscall} ${code}${where}`), { code, errno: negative, syscall, ...subject });
+}
