@@ -25,18 +25,22 @@ class ReferenceSource {
 
 class Outbox {
  public:
-  // Null if there is no memory.
+  // Null if there is no memory. Both arguments must outlive the outbox.
   static Outbox* create(const Allocator& allocator, ReferenceSource* references);
-  // Releases everything that is queued, and the outbox.
+  // Releases everything that is queued, and the outbox. Null is allowed.
   static void destroy(Outbox* outbox);
+
+  Outbox(const Outbox&) = delete;
+  Outbox& operator=(const Outbox&) = delete;
 
   // Appends a copy; false (and nothing appended) if there is no memory.
   bool append(const uint8_t* bytes, size_t length);
-  // Appends the bytes [offset, length) of a referenced buffer of `length` bytes and takes over the reference; false if
-  // there is no memory (the reference stays the caller's).
+  // Appends the bytes [offset, length) of a referenced buffer of `length` bytes and takes over the reference, which is
+  // released once they are through (at once if there are none); false if there is no memory (the reference stays the
+  // caller's).
   bool append_reference(uint32_t reference, size_t offset, size_t length);
 
-  // The first parts, at most `capacity`. Their number, or −1 if a referenced buffer has vanished.
+  // The first parts, at most `capacity`. Their number, or −1 if one of their referenced buffers has vanished.
   int gather(iovec* parts, int capacity) const;
   // The kernel took `bytes`: frees what is through. At most size().
   void consume(size_t bytes);
@@ -46,7 +50,28 @@ class Outbox {
   bool copy_to(uint8_t* to) const;
 
  private:
-  // (the implementer's)
+  // A block, whose bytes follow it in memory, or a reference. What is unsent of it is [start, end), never empty.
+  struct Chunk {
+    Chunk* next;
+    size_t start;
+    size_t end;          // of a reference: the length of the whole buffer
+    uint32_t capacity;   // bytes of a block; 0 says that this is a reference
+    uint32_t reference;
+  };
+
+  Outbox(const Allocator& allocator, ReferenceSource* references) : allocator_(&allocator), references_(references) {}
+  ~Outbox() = default;
+
+  size_t free_bytes() const;
+  Chunk* new_block(size_t wanted, size_t least) const;
+  void link(Chunk* first, Chunk* last);
+  void free_chunk(Chunk* chunk);
+  bool unsent_of(const Chunk* chunk, const uint8_t** bytes, size_t* length) const;
+
+  const Allocator* allocator_;
+  ReferenceSource* references_;
+  Chunk* first_ = nullptr;
+  Chunk* last_ = nullptr;
   size_t size_ = 0;
 };
 

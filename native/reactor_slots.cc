@@ -1,0 +1,283 @@
+// How slots come and go: sockets that are made, accepted or taken over, and descriptors that are given back.
+#include <errno.h>
+
+#include "reactor.h"
+#include "socket_ops.h"
+
+namespace netmux {
+
+namespace {
+
+// How long a listener rests that ran out of descriptors or memory, unless a descriptor comes free earlier.
+constexpr int64_t kParkMs = 100;
+
+// A listener in trouble is reported at most this often.
+constexpr int64_t kListenerErrorMs = 1000;
+
+// How often a UNIX socket with a full queue is tried. Nobody tells when there is room; this is what waiting costs at most.
+constexpr int64_t kConnectRetryMs = 20;
+
+}  // namespace
+
+int64_t Reactor::adopt_fd(int fd, SlotKind kind, uint32_t read_size, bool local_path) {
+  const uint32_t number = slots_.acquire();
+  if (number == Slot::kNone) return -EMFILE;
+  Slot& slot = slots_.at(number);
+  slot.fd = fd;
+  slot.kind = kind;
+  // A read of no bytes would look like the end of input.
+  slot.read_size = read_size == 0 ? 1 : read_size;
+  slot.local_path = local_path;
+  memory_.unsent[number] = 0;
+  memory_.deadline[number] = 0;
+  memory_.wheel_due[number] = 0;
+  memory_.interest[number] = 0;
+  memory_.traffic[2 * number] = 0;
+  memory_.traffic[2 * number + 1] = 0;
+  return number;
+}
+
+int64_t Reactor::listen(const uint8_t* block, size_t length, int backlog, uint32_t flags, uint32_t read_size, int mode) {
+  const int fd = open_bound(sys_, block, length, backlog, flags, mode);
+  if (fd < 0) return fd;
+  const SlotKind kind = (flags & SocketFlag::Datagram) ? SlotKind::Datagram : SlotKind::Listener;
+  const int64_t number = adopt_fd(fd, kind, read_size, block[0] == AddressFamily::Unix);
+  if (number < 0) sys_.close(fd);
+  return number;
+}
+
+int64_t Reactor::connect(const uint8_t* block, size_t length, uint32_t flags, uint32_t read_size) {
+  const ConnectStart start = open_connecting(sys_, block, length, flags);
+  if (start.fd < 0) return start.fd;
+  const bool local = block[0] == AddressFamily::Unix;
+  const int64_t made = adopt_fd(start.fd, SlotKind::Stream, read_size, local);
+  if (made < 0) {
+    sys_.close(start.fd);
+    return made;
+  }
+  const auto number = static_cast<uint32_t>(made);
+  Slot& slot = slots_.at(number);
+  slot.connecting = true;
+  slot.result_errno = start.status;
+  slot.knocking = local && start.status == EAGAIN;
+  if (!slot.knocking) return number;
+  sockaddr_storage address;
+  const int size = to_sockaddr(block, length, &address);
+  if (retries_.add(number, memory_.generation[number], address, static_cast<socklen_t>(size))) return number;
+  sys_.close(start.fd);
+  slots_.release(number);
+  return -ENOMEM;
+}
+
+int64_t Reactor::adopt(int fd, uint32_t read_size, HandleKind* kind) {
+  Adopted found;
+  const int error = netmux::adopt(sys_, fd, &found);
+  if (error < 0) return error;
+  const int64_t made = adopt_fd(fd, found.kind, read_size, found.local_path);
+  if (made < 0) {
+    sys_.set_flags(fd, found.original_flags);
+    return made;
+  }
+  const auto number = static_cast<uint32_t>(made);
+  Slot& slot = slots_.at(number);
+  slot.original_flags = found.original_flags;
+  if (!found.readable) slot.reading = Reading::Ended;
+  // Only the kernel knows whether it can be waited for: what cannot is found here, not at the first turn. It stays there
+  // without interest, so that the same descriptor is not taken over twice.
+  const int pollable = poller_.add(fd, number, static_cast<uint32_t>(memory_.generation[number]), 0);
+  if (pollable < 0) {
+    sys_.set_flags(fd, found.original_flags);
+    slots_.release(number);
+    return pollable;
+  }
+  slot.registered = true;
+  *kind = found.kind == SlotKind::Listener   ? HandleKind::Listener
+          : found.kind == SlotKind::Datagram ? HandleKind::Datagram
+                                             : HandleKind::Stream;
+  return number;
+}
+
+int Reactor::release(uint32_t number) {
+  Slot* slot = slots_.find(number);
+  if (slot == nullptr || slot->kind == SlotKind::Closing || slot->lingering || slot->fd < 0) return -EBADF;
+  const int fd = slot->fd;
+  retire(number, *slot);
+  if (slot->original_flags >= 0) sys_.set_flags(fd, slot->original_flags);
+  slot->fd = -1;
+  if (in_turn_) return fd;
+  release_closed();
+  apply_interest();
+  arm_host_timer();
+  return fd;
+}
+
+int Reactor::address(uint32_t number, bool remote, uint8_t* block) {
+  Slot* slot = slots_.find(number);
+  if (slot == nullptr || slot->fd < 0) return -EBADF;
+  sockaddr_storage address;
+  socklen_t length = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  int result = remote ? sys_.getpeername(slot->fd, generic, &length) : sys_.getsockname(slot->fd, generic, &length);
+#ifdef SO_PEERNAME
+  // After a reset, or both FINs, getpeername has forgotten the peer. The socket has not: whoever logs mux_close wants to
+  // know who left. The length must be that of the family, which the own name tells.
+  if (result != 0 && remote && errno == ENOTCONN && sys_.getsockname(slot->fd, generic, &length) == 0) {
+    result = sys_.getsockopt(slot->fd, SOL_SOCKET, SO_PEERNAME, &address, &length);
+  }
+#endif
+  if (result != 0) return -errno;
+  return static_cast<int>(from_sockaddr(generic, length, block));
+}
+
+int Reactor::fd_of(uint32_t number) {
+  Slot* slot = slots_.find(number);
+  return slot == nullptr ? -1 : slot->fd;
+}
+
+const Outbox* Reactor::outbox_of(uint32_t number) {
+  Slot* slot = slots_.find(number);
+  return slot == nullptr ? nullptr : slot->outbox;
+}
+
+void Reactor::start(uint32_t number, Slot& slot) {
+  if (slot.started) return;
+  slot.started = true;
+  touch_interest(number, slot);
+  if (slot.knocking) {
+    if (retry_at_ == Host::kNever) retry_at_ = now_ms() + kConnectRetryMs;
+    return;
+  }
+  // One that is established already is waited for like one in progress: its first input must not overtake the news.
+  const int status = slot.result_errno;
+  if (slot.connecting && status != 0 && status != EINPROGRESS) connect_failed(number, slot, status);
+}
+
+void Reactor::connected(uint32_t number, Slot& slot) {
+  slot.connecting = false;
+  touch_interest(number, slot);
+  result(number, slot, kResultConnected);
+  if (slot.outbox != nullptr) {
+    flush_outbox(number, slot);
+  } else if (slot.owes_drained) {
+    write_done(number, slot);
+  } else if (slot.writing == Writing::Flushing) {
+    shut_write(number, slot);
+  }
+}
+
+void Reactor::connect_failed(uint32_t number, Slot& slot, int error) {
+  slot.connecting = slot.knocking = false;
+  slot.reading = Reading::Ended;
+  slot.writing = Writing::Failed;
+  drop_outbox(number, slot);
+  result(number, slot, kResultConnectFailed, error);
+  sleep(number, slot);
+}
+
+void Reactor::retry_connects() {
+  retry_at_ = Host::kNever;
+  for (ConnectRetries::Knock** link = retries_.first(); *link != nullptr;) {
+    const ConnectRetries::Knock& knock = **link;
+    const uint32_t number = knock.slot;
+    Slot* slot = slots_.find(number, knock.generation);
+    if (slot != nullptr && slot->kind != SlotKind::Closing && slot->knocking) {
+      int error = 0;
+      if (slot->started && sys_.connect(slot->fd, reinterpret_cast<const sockaddr*>(&knock.address), knock.length) != 0) error = errno;
+      if (!slot->started || error == EAGAIN) {
+        if (slot->started) retry_at_ = now_ms() + kConnectRetryMs;
+        link = &(*link)->next;
+        continue;
+      }
+      slot->knocking = false;
+      if (error != 0) connect_failed(number, *slot, error);
+      touch_interest(number, *slot);
+    }
+    retries_.remove(link);
+  }
+}
+
+// A listener that cannot accept for want of descriptors or memory stays readable: it is taken out, and comes back when
+// a descriptor was given back or after a while.
+void Reactor::park(uint32_t number, Slot& slot, int error) {
+  const int64_t now = now_ms();
+  if (!slot.parked) {
+    slot.parked = true;
+    parked_ += 1;
+    unwatch(slot);
+  }
+  parked_until_ = now + kParkMs;
+  if (last_listener_error_ != INT64_MIN && now - last_listener_error_ < kListenerErrorMs) return;
+  if (!room_for_record()) return;
+  last_listener_error_ = now;
+  record(RecordKind::ListenerError, number, error);
+}
+
+void Reactor::unpark() {
+  parked_until_ = Host::kNever;
+  for (uint32_t number = 0; parked_ > 0 && number < slots_.made(); number += 1) {
+    Slot& slot = slots_.at(number);
+    if (slot.kind != SlotKind::Listener || !slot.parked) continue;
+    slot.parked = false;
+    parked_ -= 1;
+    touch_interest(number, slot);
+  }
+}
+
+// The slot's owner is gone and its descriptor will be closed after the present array of events.
+void Reactor::retire(uint32_t number, Slot& slot) {
+  unwatch(slot);
+  wheel_.cancel(number);
+  drop_outbox(number, slot);
+  if (slot.lingering) {
+    lingering_ -= 1;
+    if (lingering_ == 0) host_.set_lingering(false);
+  }
+  if (slot.parked) parked_ -= 1;
+  slot.parked = false;
+  slot.lingering = false;
+  slot.kind = SlotKind::Closing;
+  slot.next = Slot::kNone;
+  if (last_closed_ == Slot::kNone) {
+    first_closed_ = number;
+  } else {
+    slots_.at(last_closed_).next = number;
+  }
+  last_closed_ = number;
+}
+
+void Reactor::release_closed() {
+  if (first_closed_ == Slot::kNone || ready_next_ < ready_count_) return;
+  // A list that holds a closed slot would outlive it: both are emptied first.
+  apply_interest();
+  uint32_t number = first_closed_;
+  first_closed_ = last_closed_ = Slot::kNone;
+  while (number != Slot::kNone) {
+    Slot& slot = slots_.at(number);
+    const uint32_t next = slot.next;
+    if (slot.results & kResultListed) {
+      // Still on the list of results, which will skip it: its turn to be freed comes after that.
+      slot.next = first_closed_;
+      first_closed_ = number;
+      if (last_closed_ == Slot::kNone) last_closed_ = number;
+    } else {
+      give_back(slot);
+      memory_.unsent[number] = 0;
+      memory_.deadline[number] = 0;
+      memory_.wheel_due[number] = 0;
+      slots_.release(number);
+    }
+    number = next;
+  }
+  if (parked_ > 0) unpark();
+}
+
+// Closes the descriptor. One that was taken over may have other owners, in this process or its parent (a terminal's
+// shell), who expect it as it was.
+void Reactor::give_back(Slot& slot) {
+  if (slot.fd < 0) return;
+  if (slot.original_flags >= 0) sys_.set_flags(slot.fd, slot.original_flags);
+  sys_.close(slot.fd);
+  slot.fd = -1;
+}
+
+}  // namespace netmux
