@@ -51,7 +51,7 @@ export const enum RecordKind {
   Drained = 5,
   /** What `ShutWrite` asked for is done: all was sent and writing is shut down. (–, –) */
   Flushed = 6,
-  /** Writing failed; the outbox is gone. (errno, –) */
+  /** Writing failed; the outbox is gone. EFAULT: a referenced buffer is not what it was. (errno, –) */
   WriteFailed = 7,
   /** The slot's wheel entry came due. Look at `deadline` again before calling anybody. (–, –) */
   Timer = 8,
@@ -65,7 +65,7 @@ export const enum RecordKind {
   SendFailed = 12,
 }
 
-/** What to do. Only `Write`, `Forward`, `WriteReference`, `Send` and `KillOutput` are executed in the middle of a turn. */
+/** What to do. Also what a drain executes in the middle of a turn frees no slot and calls nobody. */
 export const enum CommandKind {
   /** Send bytes of the output slab; an empty one only reports `Drained`. (offset, length) */
   Write = 1,

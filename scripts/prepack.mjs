@@ -1,0 +1,27 @@
+// Sees to it that `npm pack` ships a binary for this platform: the one of `npm run prebuild` where that is the newer one (it may come
+// from a container with an older C library), else a copy of the one that was built here. build/ itself is not published: what lies
+// there says nothing about the platform it is for.
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { withBuildLock } from './build-lock.mjs';
+import { ADDON, buildNative } from './build-native.mjs';
+import { prebuiltFile } from './toolchain.mjs';
+
+const native = await withBuildLock(buildNative);
+if (native.failed !== undefined) {
+  process.stderr.write(native.failed);
+  process.exitCode = 1;
+} else if (native.unavailable !== undefined) {
+  console.error(`netmux: packing without a binary made here: ${native.unavailable}`);
+} else {
+  ship(prebuiltFile());
+}
+
+function ship(target) {
+  if ((statSync(target, { throwIfNoEntry: false })?.mtimeMs ?? 0) >= statSync(ADDON).mtimeMs) return;
+  mkdirSync(dirname(target), { recursive: true });
+  copyFileSync(ADDON, target);
+  // As prebuildify does it. Symbols only cost size: without a `strip` the file works as well.
+  spawnSync('strip', process.platform === 'darwin' ? ['-Sx', target] : ['--strip-all', target], { stdio: 'ignore' });
+}
