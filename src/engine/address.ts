@@ -2,7 +2,9 @@ import { isIP } from 'node:net';
 import { ADDRESS_BYTES, AddressFamily } from '../native/contract.js';
 
 /** A socket address. `host` is numeric. A UNIX path that begins with a NUL is an abstract name; '' is an unnamed socket. */
-export type Address = { readonly family: 4 | 6; readonly host: string; readonly port: number } | { readonly family: 'unix'; readonly path: string };
+export type Address =
+  | { readonly family: 4 | 6; readonly host: string; readonly port: number }
+  | { readonly family: 'unix'; readonly path: string };
 
 /** The longest UNIX path, in bytes (`sun_path` without its final NUL). */
 export const MAX_PATH_BYTES = 107;
@@ -68,6 +70,11 @@ export function decodeAddress(bytes: Buffer, offset = 0): Address | undefined {
   }
 }
 
+/** The address as errors name it. */
+export function subjectOf(address: Address): { address: string; port?: number } {
+  return address.family === 'unix' ? { address: address.path } : { address: address.host, port: address.port };
+}
+
 /** Bytes of the block at `offset`, its path and the padding to four bytes included. */
 export function addressBlockLength(bytes: Uint8Array, offset: number): number {
   return (ADDRESS_BYTES + bytes[offset + 1]! + 3) & ~3;
@@ -107,6 +114,10 @@ function formatIPv6(bytes: Buffer, at: number, scope: number): string {
     while (start + run < 8 && groups[start + run] === 0) run += 1;
     if (run > length) [best, length] = [start, run];
   }
-  const text = (from: number, to: number) => groups.slice(from, to).map((group) => group.toString(16)).join(':');
+  const text = (from: number, to: number) =>
+    groups
+      .slice(from, to)
+      .map((group) => group.toString(16))
+      .join(':');
   return (length > 1 ? `${text(0, best)}::${text(best + length, 8)}` : text(0, 8)) + zone;
 }

@@ -1,12 +1,5 @@
-import {
-  COMMAND_CAPACITY,
-  CommandKind,
-  Control,
-  OUTPUT_SLAB_BYTES,
-  REFERENCE_MIN_BYTES,
-  WORDS,
-} from '../native/contract.js';
-import type { SharedMemory } from './shared-memory.js';
+import { COMMAND_CAPACITY, CommandKind, Control, OUTPUT_SLAB_BYTES, REFERENCE_MIN_BYTES, WORDS } from '../native/contract.js';
+import type { SharedMemory } from '../native/shared-memory.js';
 
 /** What the ring asks of its engine; see `Engine` for each. */
 export interface RingOwner {
@@ -89,8 +82,9 @@ export class CommandRing {
   writeBytes(slot: number, bytes: Uint8Array): void {
     const length = bytes.length;
     if (length >= REFERENCE_MIN_BYTES && isFixed(bytes.buffer)) {
+      const reference = this.#owner.reference(bytes);
       this.#unsent[slot]! += length;
-      this.#append(CommandKind.WriteReference, slot, this.#owner.reference(bytes), length);
+      this.#append(CommandKind.WriteReference, slot, reference, length);
       return;
     }
     if (length > OUTPUT_SLAB_BYTES - this.#control[Control.OutputUsed]!) {
@@ -120,7 +114,7 @@ export class CommandRing {
    */
   send(slot: number, block: Uint8Array, payload: Uint8Array): void {
     const head = padded(block.length);
-    if (head + payload.length > OUTPUT_SLAB_BYTES - this.#control[Control.OutputUsed]!) this.#owner.drain();
+    if (padded(this.#control[Control.OutputUsed]!) + head + payload.length > OUTPUT_SLAB_BYTES) this.#owner.drain();
     const offset = padded(this.#control[Control.OutputUsed]!);
     this.#slab.set(block, offset);
     this.#slab.set(payload, offset + head);
@@ -177,11 +171,6 @@ export class CommandRing {
 
   #append(kind: CommandKind, slot: number, a: number, b: number): void {
     let count = this.#control[Control.CommandCount]!;
-    if (count === COMMAND_CAPACITY) {
-      // The bytes this command points to are in the output slab: a drain here would give them up. They are kept,
-      // since `drain` is only called with room left for one more command.
-      throw new Error('the command ring is full');
-    }
     if (count === 0 && this.#control[Control.InTurn] === 0) process.nextTick(this.#flush);
     const at = count * WORDS;
     this.#commands[at] = (slot << 8) | kind;
@@ -190,6 +179,7 @@ export class CommandRing {
     this.#commands[at + 3] = b;
     count += 1;
     this.#control[Control.CommandCount] = count;
+    // Now and not before the next command: its bytes would lie in the output slab already, which a drain gives up.
     if (count === COMMAND_CAPACITY) this.#owner.drain();
   }
 }

@@ -2,14 +2,21 @@
  * What an engine offers to the multiplexer: shared memory that speaks the contract, and a handful of calls for
  * everything that is rare. `NativeEngine` puts the C++ core behind it, `NodeEngine` Node's own sockets.
  */
+
+import type { SharedMemory } from '../native/shared-memory.js';
 import type { Address } from './address.js';
 import type { CommandRing } from './command-ring.js';
-import type { SharedMemory } from './shared-memory.js';
 
 export * from '../native/contract.js';
-export type { Address, SharedMemory, CommandRing };
+export type { Address, CommandRing, SharedMemory };
 
 export type EngineName = 'native' | 'node';
+
+/** Length of the accept queue unless `backlog` says otherwise. The kernel caps it by net.core.somaxconn, 4096 on today's Linux. */
+export const DEFAULT_BACKLOG = 4096;
+
+/** Bytes that one read delivers unless `readSize` says otherwise; it cannot be more. */
+export const DEFAULT_READ_SIZE = 64 * 1024;
 
 /** Options of a listening or bound socket. Booleans default to false, `noDelay` to true. */
 export interface SocketOptions {
@@ -71,12 +78,14 @@ export interface Engine {
   outbox(slot: number): Buffer;
   /** Keeps `buffer` until it is sent, for `CommandKind.WriteReference`. */
   reference(buffer: Uint8Array): number;
+  /** The buffer behind a number that `reference` gave; empty if it is not kept any more. */
+  referenced(reference: number): Uint8Array;
 
   /** Milliseconds, with fractions, since the engine's origin; the clock of `deadline`. Monotonic. */
   now(): number;
   /** Whether the engine keeps Node's loop alive. */
   setReferenced(on: boolean): void;
-  /** Executes the writes of the ring, nothing else; makes room in the middle of a turn. */
+  /** Makes room in the ring and in the output slab, also in the middle of a turn: what is executed frees no slot and calls nobody. */
   drain(): void;
   /** Executes the whole ring. Outside a turn only; inside one it returns at once, since the turn ends with it. */
   flush(): void;

@@ -1,0 +1,151 @@
+import { createSocket } from 'node:dgram';
+import { chmodSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { constants } from 'node:os';
+import { systemError } from '../errors.js';
+import type { Address } from './address.js';
+import { DEFAULT_BACKLOG, DEFAULT_READ_SIZE, type Engine, type Opened, type SocketOptions } from './engine.js';
+import { hostForNode } from './node-address.js';
+import { NodeDatagram } from './node-datagram.js';
+import type { NodeHandle } from './node-handle.js';
+import { notOnThisEngine } from './node-limits.js';
+import { NodeListener } from './node-listener.js';
+import { NodeReactor } from './node-reactor.js';
+import { NodeStream, type StreamOrigin } from './node-stream.js';
+import { clearPath, pathError } from './node-unix-path.js';
+
+/** Far enough away to wake nobody: Node's longest timer. */
+const NEVER_MS = 2 ** 31 - 1;
+
+/**
+ * What every socket of this engine is created with. Half-close is the multiplexer's policy, so Node must not end
+ * anything by itself. With a high-water mark of one byte a paused socket stops reading after one chunk.
+ */
+const STREAM_OPTIONS = { allowHalfOpen: true, highWaterMark: 1 } as const;
+
+/** The engine over `node:net` and `node:dgram`. `docs/engines.md` says what it cannot do as the native one does. */
+export class NodeEngine extends NodeReactor implements Engine {
+  readonly name = 'node';
+  /** No socket keeps Node's loop alive, this does in their place: one switch for all of them. */
+  readonly #life = setInterval(() => {}, NEVER_MS).unref();
+
+  async listen(address: Address, options: SocketOptions): Promise<number> {
+    if (options.reusePort) throw notOnThisEngine('reusePort');
+    const path = address.family === 'unix' ? address.path : undefined;
+    const { backlog = DEFAULT_BACKLOG, readSize = DEFAULT_READ_SIZE } = options;
+    const server = createServer({
+      ...STREAM_OPTIONS,
+      pauseOnConnect: true,
+      noDelay: options.noDelay ?? true,
+      keepAlive: options.keepAlive ?? false,
+    });
+    const begin = () =>
+      new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.once('listening', () => {
+          server.removeListener('error', reject);
+          resolve();
+        });
+        server.listen({ ...this.#place(address, options), backlog, exclusive: true });
+        // Bound by now, although `listening` is told later: the file is not to be wider open than asked for meanwhile.
+        if (server.listening && path !== undefined && !path.startsWith('\0') && options.mode !== undefined) chmodSync(path, options.mode);
+      });
+    try {
+      await begin();
+    } catch (error) {
+      if (path === undefined) throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw pathError(error as NodeJS.ErrnoException, path);
+      await clearPath(path);
+      await begin();
+    }
+    try {
+      return this.#install((slot) => new NodeListener(this, slot, server, { readSize, backlog, path }), 'listen');
+    } catch (error) {
+      server.close();
+      throw error;
+    }
+  }
+
+  async bind(address: Address, options: SocketOptions): Promise<number> {
+    if (address.family === 'unix') throw notOnThisEngine('unixDatagram');
+    if (options.reusePort) throw notOnThisEngine('reusePort');
+    const { family, host, port } = address;
+    const socket = createSocket({
+      type: family === 4 ? 'udp4' : 'udp6',
+      ipv6Only: options.ipv6Only ?? false,
+      // Hosts are numeric here; Node's own look-up would send them a round through its loop.
+      lookup: (numeric, _options, callback) => callback(null, numeric, family),
+    });
+    try {
+      await new Promise<void>((resolve, reject) => {
+        socket.once('error', reject);
+        socket.bind({ address: hostForNode(host), port, exclusive: true }, () => {
+          socket.removeListener('error', reject);
+          resolve();
+        });
+      });
+      if (options.broadcast) socket.setBroadcast(true);
+      return this.#install((slot) => new NodeDatagram(this, slot, socket, family), 'bind');
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
+  }
+
+  connect(address: Address, options: SocketOptions): number {
+    const place = this.#place(address, options);
+    const dial = (): Socket =>
+      connect({
+        ...STREAM_OPTIONS,
+        ...place,
+        autoSelectFamily: false,
+        noDelay: options.noDelay ?? true,
+        keepAlive: options.keepAlive ?? false,
+      });
+    const names = address.family === 'unix' ? { names: { remote: address.path } } : {};
+    const origin: StreamOrigin = { readSize: options.readSize ?? DEFAULT_READ_SIZE, dial, ...names };
+    return this.#install((slot) => new NodeStream(this, slot, origin), 'connect');
+  }
+
+  adopt(_descriptor: number, _options: SocketOptions): Opened {
+    throw notOnThisEngine('adopt');
+  }
+
+  release(slot: number): number {
+    return this.forget(this.#at(slot));
+  }
+
+  address(slot: number, side: 'local' | 'remote'): Address | undefined {
+    return this.#at(slot).address(side);
+  }
+
+  descriptor(slot: number): number {
+    return this.#at(slot).descriptor();
+  }
+
+  outbox(slot: number): Buffer {
+    return this.#at(slot).outbox();
+  }
+
+  setReferenced(on: boolean): void {
+    if (on) this.#life.ref();
+    else this.#life.unref();
+  }
+
+  #at(slot: number): NodeHandle {
+    return this.slots.at(slot)!;
+  }
+
+  /** Where to listen or connect, as Node's calls want it. */
+  #place(address: Address, { ipv6Only = false }: SocketOptions) {
+    if (address.family === 'unix') return { path: address.path };
+    return { host: hostForNode(address.host), port: address.port, family: address.family, ipv6Only };
+  }
+
+  #install(make: (slot: number) => NodeHandle, syscall: string): number {
+    const slot = this.slots.allocate();
+    if (slot === undefined) throw systemError(constants.errno.EMFILE, syscall);
+    this.slots.occupy(make(slot));
+    return slot;
+  }
+}
