@@ -2,21 +2,30 @@ import { getSystemErrorName } from 'node:util';
 
 /** Every code that netmux itself gives an error. `docs/errors.md` explains each. */
 export type NetmuxErrorCode =
+  | 'NETMUX_ADMISSION_TIMEOUT'
   | 'NETMUX_ALREADY_LOOPING'
+  | 'NETMUX_ALREADY_RUNNING'
   | 'NETMUX_BAD_ARGUMENT'
+  | 'NETMUX_BAD_OPTION'
+  | 'NETMUX_BAD_PORT'
   | 'NETMUX_BUFFER_DETACHED'
-  | 'NETMUX_CALLBACK_REJECTED'
   | 'NETMUX_CONNECT_TIMEOUT'
+  | 'NETMUX_FATAL'
   | 'NETMUX_FRAME_TOO_LONG'
+  | 'NETMUX_IDENTITY'
   | 'NETMUX_INBUFFER_LIMIT'
   | 'NETMUX_INPUT_EXPIRED'
   | 'NETMUX_INPUT_TOO_SHORT'
   | 'NETMUX_LINE_TOO_LONG'
+  | 'NETMUX_LOOKUP_FAILED'
   | 'NETMUX_NO_NATIVE'
   | 'NETMUX_NOT_ON_THIS_ENGINE'
   | 'NETMUX_NOT_POLLABLE'
+  | 'NETMUX_NOT_RUNNING'
+  | 'NETMUX_NOT_STARTED'
   | 'NETMUX_OUTBUFFER_LIMIT'
-  | 'NETMUX_PATH_IN_USE';
+  | 'NETMUX_PATH_IN_USE'
+  | 'NETMUX_PID_FILE';
 
 /** An error of netmux itself. `code` is stable, the message is not. */
 export class NetmuxError extends Error {
@@ -56,4 +65,12 @@ export function systemError(errno: number, syscall: string, subject: { address?:
   const where =
     subject.address === undefined ? '' : subject.port === undefined ? ` ${subject.address}` : ` ${subject.address}:${subject.port}`;
   return Object.assign(new Error(`${syscall} ${code}${where}`), { code, errno: negative, syscall, ...subject });
+}
+
+/**
+ * How a value that is refused appears in a message. Nothing of the value's own is called, which might throw in place of the error.
+ */
+export function shown(value: unknown): string {
+  if (typeof value === 'function') return 'a function';
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

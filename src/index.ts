@@ -1,0 +1,17 @@
+export { NetmuxError, type NetmuxErrorCode, NetmuxTypeError, type SystemError } from './errors.js';
+export type { CallbackError, MuxCallbacks } from './mux/callbacks.js';
+export type { ConnectOptions, ConnectPathOptions, ConnectPortOptions } from './mux/connect-options.js';
+export type { DatagramPeer } from './mux/datagram-address.js';
+export { type DatagramAddress, Handle, Listener } from './mux/handle.js';
+export { type FrameOptions, InputBuffer, type LineOptions } from './mux/input-buffer.js';
+export type { ListenDescriptorOptions, ListenOptions, ListenPathOptions, ListenPortOptions } from './mux/listen-options.js';
+export { type LoopOptions, Mux, type MuxStats } from './mux/mux.js';
+export type { MuxOptions, OutbufferVerdict } from './mux/options.js';
+export { MultiplexClient } from './server/client.js';
+export type { RunControl, ServerProperties } from './server/configured-server.js';
+export type { ClientClass } from './server/connection-class.js';
+export { FatalError } from './server/fatal.js';
+export { MultiplexServer } from './server/multiplex-server.js';
+export type { OptionRow, OptionTable } from './server/options/option-row.js';
+export type { ServerOptions, ServerSettings } from './server/options/table.js';
+export { type ServeOptions, serve } from './server/serve.js';

@@ -1,0 +1,70 @@
+import type { SocketOptions } from '../engine/engine.js';
+import { NetmuxTypeError, shown } from '../errors.js';
+import { checkedBoolean, checkedHost, checkedInteger, checkedNames, checkedObject, checkedPath, MAX_PORT } from './socket-options.js';
+
+/** Seconds for finding the address and trying all of them. */
+const DEFAULT_TIMEOUT = 30;
+
+/** Node's timers take no more milliseconds than an int32. */
+const MAX_TIMEOUT = 2_147_483;
+
+export interface ConnectPortOptions {
+  /** A name or an address. Default 'localhost'. Several addresses are tried in order. */
+  readonly host?: string;
+  readonly port: number;
+  /** Seconds until it counts as failed, NETMUX_CONNECT_TIMEOUT. Default 30. */
+  readonly timeout?: number;
+  /** TCP_NODELAY. Default true: output is coalesced here already. */
+  readonly noDelay?: boolean;
+  /** SO_KEEPALIVE. Default false. */
+  readonly keepAlive?: boolean;
+}
+
+export interface ConnectPathOptions {
+  /** A UNIX socket, at most 107 bytes; a leading NUL means an abstract name (Linux). */
+  readonly path: string;
+  /** Seconds until it counts as failed, NETMUX_CONNECT_TIMEOUT. Default 30. */
+  readonly timeout?: number;
+}
+
+export type ConnectOptions = ConnectPortOptions | ConnectPathOptions;
+
+/** Where to connect to, checked. */
+export type ConnectPlan = { readonly socket: SocketOptions; readonly timeoutMs: number } & (
+  | { readonly host: string; readonly port: number }
+  | { readonly path: string }
+);
+
+const PORT_OPTIONS = ['host', 'port', 'timeout', 'noDelay', 'keepAlive'];
+const PATH_OPTIONS = ['path', 'timeout'];
+
+/**
+ * @param readSize of the mux
+ * @throws NetmuxTypeError naming the option
+ */
+export function planConnection(options: ConnectOptions, readSize: number): ConnectPlan {
+  const given = checkedObject('connect', options);
+  const timeoutMs = 1000 * checkedTimeout(given.timeout);
+  if (given.path !== undefined) {
+    checkedNames('connect', given, PATH_OPTIONS);
+    return { path: checkedPath('connect', given.path), socket: { readSize }, timeoutMs };
+  }
+  if (given.port === undefined) throw new NetmuxTypeError('connect: one of port and path must be given');
+  checkedNames('connect', given, PORT_OPTIONS);
+  return {
+    host: given.host === undefined ? 'localhost' : checkedHost('connect', given.host),
+    port: checkedInteger('connect', 'port', given.port, 1, MAX_PORT),
+    socket: {
+      readSize,
+      noDelay: given.noDelay === undefined || checkedBoolean('connect', 'noDelay', given.noDelay),
+      keepAlive: given.keepAlive !== undefined && checkedBoolean('connect', 'keepAlive', given.keepAlive),
+    },
+    timeoutMs,
+  };
+}
+
+function checkedTimeout(timeout: unknown): number {
+  if (timeout === undefined) return DEFAULT_TIMEOUT;
+  if (typeof timeout === 'number' && timeout > 0 && timeout <= MAX_TIMEOUT) return timeout;
+  throw new NetmuxTypeError(`connect: timeout must be a number of seconds above 0, at most ${MAX_TIMEOUT}, not ${shown(timeout)}`);
+}

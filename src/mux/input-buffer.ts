@@ -1,0 +1,305 @@
+import { NetmuxError, NetmuxTypeError, shown } from '../errors.js';
+import { LineIterator } from './line-iterator.js';
+import { decodeAscii } from './text.js';
+
+/** Longest line and frame unless the caller says otherwise, in bytes: what a peer may make us keep without meaning to. */
+const DEFAULT_MAX_LENGTH = 64 * 1024;
+
+/** So many bytes are searched by a loop: most lines end within them, and a view for `indexOf` costs as much as the loop. */
+const NEAR_BYTES = 96;
+
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
+export interface LineOptions {
+  /** Bytes of a line, its end not counted; a longer one throws NETMUX_LINE_TOO_LONG. Default 65,536. */
+  readonly maxLength?: number;
+}
+
+export interface FrameOptions {
+  /** Bytes of a frame, its prefix not counted; a longer one throws NETMUX_FRAME_TOO_LONG. Default 65,536. */
+  readonly maxLength?: number;
+  /** Byte order of the prefix. Default false: network order. */
+  readonly littleEndian?: boolean;
+}
+
+/**
+ * The unread input of a connection, as a callback receives it: a buffer that is consumed from its left. What is not
+ * consumed stays, and is presented again with the next bytes behind it.
+ *
+ * It is valid until the callback returns or first awaits; later every access throws NETMUX_INPUT_EXPIRED. Nothing is
+ * copied but what is taken: `peek`, `take`, `readFrame` and the strings may be kept, `view` may not.
+ *
+ * The same object serves many callbacks. (IO::Multiplex: the reference to the input buffer.)
+ */
+export class InputBuffer {
+  /** @internal Where the unread bytes lie, from `start` to `end`; null when nobody may read them. */
+  bytes: Buffer | null = null;
+  /** @internal */
+  start = 0;
+  /** @internal */
+  end = 0;
+  /** @internal What was searched for last … */
+  sought: number | string = LINE_FEED;
+  /** @internal … and does not begin before here: what was looked through is not looked through again. */
+  scanned = 0;
+  /** @internal Memory of the views given out, where they are copies that expire (NETMUX_DEBUG). */
+  copies: ArrayBuffer[] | undefined;
+  /** @internal The memory that views were given of, where it is not the one read slab that all of them share. */
+  seen: WeakSet<ArrayBufferLike> | undefined;
+
+  readonly #lines = new LineIterator(this);
+
+  /** Unread bytes. */
+  get length(): number {
+    if (this.bytes === null) throw expired();
+    return this.end - this.start;
+  }
+
+  /**
+   * Drops bytes from the left.
+   * @param n default all
+   * @throws NETMUX_INPUT_TOO_SHORT where there are not so many
+   */
+  consume(n = this.length): void {
+    this.#require(n);
+    this.start += n;
+  }
+
+  /** The byte at `index`, counted from the first unread one; undefined behind the end. */
+  at(index: number): number | undefined {
+    if (this.bytes === null) throw expired();
+    const at = this.start + index;
+    return index >= 0 && at < this.end ? this.bytes[at] : undefined;
+  }
+
+  /**
+   * Where `needle` begins, or −1. Asking again for the same number or string when more bytes have come does not search
+   * again through what was searched.
+   * @param needle a byte, text (as UTF-8) or bytes
+   * @param from where to begin
+   */
+  indexOf(needle: number | string | Uint8Array, from = 0): number {
+    const bytes = this.#readable();
+    if (!(from >= 0)) throw new NetmuxTypeError(`indexOf: from must be a number from 0 on, not ${shown(from)}`);
+    if (typeof needle === 'number' && (needle & 0xff) !== needle) throw new NetmuxTypeError(`indexOf: ${needle} is not a byte`);
+    const wanted = this.start + from;
+    if (typeof needle === 'object') {
+      const found = wanted > this.end ? -1 : bytes.subarray(wanted, this.end).indexOf(needle);
+      return found === -1 ? -1 : from + found;
+    }
+    const known = this.sought === needle && this.scanned > this.start ? this.scanned : this.start;
+    const at = Math.max(wanted, known);
+    const found = typeof needle === 'number' ? this.#findByte(bytes, needle, at) : findText(bytes, needle, at, this.end);
+    if (wanted <= known) {
+      this.sought = needle;
+      // Text may begin in its last bytes and go on in what has not come yet.
+      this.scanned = found !== -1 ? found : Math.max(at, this.end - (typeof needle === 'number' ? 0 : Buffer.byteLength(needle) - 1));
+    }
+    return found === -1 ? -1 : found - this.start;
+  }
+
+  /** A copy of the first `n` unread bytes, which stay unread. */
+  peek(n = this.length): Buffer {
+    this.#require(n);
+    return copyOf(this.bytes!, this.start, n);
+  }
+
+  /** A copy of the first `n` unread bytes, which are consumed. */
+  take(n = this.length): Buffer {
+    const copy = this.peek(n);
+    this.start += n;
+    return copy;
+  }
+
+  /**
+   * The first `n` unread bytes without a copy, consumed. Valid until the callback returns: the memory is used again
+   * then. `fh.write(view)` during the callback sends it without a copy, too.
+   */
+  view(n = this.length): Buffer {
+    this.#require(n);
+    const from = this.start;
+    this.start += n;
+    let view = this.bytes!.subarray(from, from + n);
+    if (this.copies !== undefined) {
+      const memory = new ArrayBuffer(n);
+      view.copy(new Uint8Array(memory));
+      view = Buffer.from(memory);
+      this.copies.push(memory);
+    }
+    this.seen?.add(view.buffer);
+    return view;
+  }
+
+  /**
+   * The next line, consumed, as text without its LF or CRLF; undefined while it is incomplete.
+   * @throws NETMUX_LINE_TOO_LONG; the line is not consumed
+   */
+  readLine(options?: LineOptions): string | undefined {
+    return this.nextLine(options?.maxLength ?? DEFAULT_MAX_LENGTH);
+  }
+
+  /**
+   * The complete lines, as `readLine` gives them. Each is consumed when it is yielded, so that a `break` loses none.
+   * The iterator is one object, used again by the next call; so is what its `next()` returns.
+   */
+  lines(options?: LineOptions): IterableIterator<string> {
+    if (this.bytes === null) throw expired();
+    return this.#lines.within(options?.maxLength ?? DEFAULT_MAX_LENGTH);
+  }
+
+  /**
+   * The next frame of a length-prefixed protocol, a copy, consumed with its prefix; undefined while it is incomplete.
+   * @param prefixBytes how many bytes hold the length; they do not count themselves
+   * @throws NETMUX_FRAME_TOO_LONG as soon as the prefix is there; nothing is consumed
+   */
+  readFrame(prefixBytes: 1 | 2 | 4, options: FrameOptions = {}): Buffer | undefined {
+    if (prefixBytes !== 1 && prefixBytes !== 2 && prefixBytes !== 4) {
+      throw new NetmuxTypeError(`readFrame: prefixBytes must be 1, 2 or 4, not ${shown(prefixBytes)}`);
+    }
+    const bytes = this.#readable();
+    const unread = this.end - this.start;
+    if (unread < prefixBytes) return undefined;
+    const size = options.littleEndian === true ? bytes.readUIntLE(this.start, prefixBytes) : bytes.readUIntBE(this.start, prefixBytes);
+    const maxLength = options.maxLength ?? DEFAULT_MAX_LENGTH;
+    if (size > maxLength) throw new NetmuxError('NETMUX_FRAME_TOO_LONG', `a frame of ${size} bytes, more than the ${maxLength} allowed`);
+    if (unread < prefixBytes + size) return undefined;
+    const frame = copyOf(bytes, this.start + prefixBytes, size);
+    this.start += prefixBytes + size;
+    return frame;
+  }
+
+  /** As Buffer's, at an offset from the first unread byte; not consumed. Throws NETMUX_INPUT_TOO_SHORT. */
+  readUInt8(offset = 0): number {
+    const at = this.#place(offset, 1);
+    return this.bytes![at]!;
+  }
+
+  /** As `readUInt8`. */
+  readUInt16BE(offset = 0): number {
+    const at = this.#place(offset, 2);
+    return this.bytes!.readUInt16BE(at);
+  }
+
+  /** As `readUInt8`. */
+  readUInt16LE(offset = 0): number {
+    const at = this.#place(offset, 2);
+    return this.bytes!.readUInt16LE(at);
+  }
+
+  /** As `readUInt8`. */
+  readUInt32BE(offset = 0): number {
+    const at = this.#place(offset, 4);
+    return this.bytes!.readUInt32BE(at);
+  }
+
+  /** As `readUInt8`. */
+  readUInt32LE(offset = 0): number {
+    const at = this.#place(offset, 4);
+    return this.bytes!.readUInt32LE(at);
+  }
+
+  /**
+   * Unread bytes as text; not consumed.
+   * @param start where the text begins, counted from the first unread byte
+   * @param end where it ends; default at the end of the unread bytes
+   */
+  toString(encoding: BufferEncoding = 'utf8', start = 0, end = this.length): string {
+    const bytes = this.#readable();
+    const from = Math.min(this.start + Math.max(0, start), this.end);
+    return bytes.toString(encoding, from, Math.max(from, Math.min(this.start + end, this.end)));
+  }
+
+  /** @internal `readLine`, without options to unpack. */
+  nextLine(maxLength: number): string | undefined {
+    const bytes = this.#readable();
+    const { start, end } = this;
+    const from = this.sought === LINE_FEED && this.scanned > start ? this.scanned : start;
+    const near = Math.min(from + NEAR_BYTES, end);
+    let bits = 0;
+    let at = from;
+    for (; at < near; at += 1) {
+      const byte = bytes[at]!;
+      if (byte === LINE_FEED) break;
+      bits |= byte;
+    }
+    const isAscii = bits < 0x80 && from === start && at < near;
+    if (at === near && at < end) {
+      const found = bytes.subarray(at, end).indexOf(LINE_FEED);
+      at = found === -1 ? end : at + found;
+    }
+    this.sought = LINE_FEED;
+    this.scanned = at;
+    const stop = at > start && bytes[at - 1] === CARRIAGE_RETURN ? at - 1 : at;
+    if (stop - start > maxLength) throw lineTooLong(maxLength);
+    if (at === end) return undefined;
+    this.start = at + 1;
+    return isAscii ? decodeAscii(bytes, start, stop) : bytes.utf8Slice(start, stop);
+  }
+
+  /** @internal Shows the bytes of `bytes` from `start` to `end`. */
+  present(bytes: Buffer, start: number, end: number): void {
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+    this.sought = LINE_FEED;
+    this.scanned = start;
+  }
+
+  /** @internal Ends the access; what was given out as a view in debug mode loses its memory. */
+  seal(): void {
+    this.bytes = null;
+    if (this.copies === undefined) return;
+    for (const copy of this.copies.splice(0)) structuredClone(copy, { transfer: [copy] });
+  }
+
+  #findByte(bytes: Buffer, byte: number, from: number): number {
+    const near = Math.min(from + NEAR_BYTES, this.end);
+    for (let at = from; at < near; at += 1) if (bytes[at] === byte) return at;
+    if (near >= this.end) return -1;
+    const found = bytes.subarray(near, this.end).indexOf(byte);
+    return found === -1 ? -1 : near + found;
+  }
+
+  #readable(): Buffer {
+    if (this.bytes === null) throw expired();
+    return this.bytes;
+  }
+
+  /** Where a number of `size` bytes begins. */
+  #place(offset: number, size: number): number {
+    this.#require(offset); // what lies before the first unread byte is another client's, perhaps
+    this.#require(offset + size);
+    return this.start + offset;
+  }
+
+  #require(n: number): void {
+    if (this.bytes === null) throw expired();
+    if (n <= this.end - this.start && n >>> 0 === n) return;
+    if (!Number.isInteger(n) || n < 0) throw new NetmuxTypeError(`a number of bytes must be a whole number from 0 on, not ${shown(n)}`);
+    throw new NetmuxError('NETMUX_INPUT_TOO_SHORT', `${n} bytes asked for, ${this.end - this.start} are there`);
+  }
+}
+
+function findText(bytes: Buffer, text: string, from: number, end: number): number {
+  if (from > end) return -1;
+  const found = bytes.subarray(from, end).indexOf(text);
+  return found === -1 ? -1 : from + found;
+}
+
+function copyOf(bytes: Buffer, from: number, length: number): Buffer {
+  const copy = Buffer.allocUnsafe(length);
+  bytes.copy(copy, 0, from, from + length);
+  return copy;
+}
+
+function lineTooLong(maxLength: number): NetmuxError {
+  return new NetmuxError('NETMUX_LINE_TOO_LONG', `a line of more than ${maxLength} bytes`);
+}
+
+function expired(): NetmuxError {
+  return new NetmuxError(
+    'NETMUX_INPUT_EXPIRED',
+    'input can be read until the callback returns or first awaits; take() gives a copy to keep',
+  );
+}

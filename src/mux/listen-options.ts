@@ -1,0 +1,102 @@
+import { DEFAULT_BACKLOG, type SocketOptions } from '../engine/engine.js';
+import { NetmuxTypeError, shown } from '../errors.js';
+import { checkedBoolean, checkedHost, checkedInteger, checkedNames, checkedObject, checkedPath, MAX_PORT } from './socket-options.js';
+
+export { DEFAULT_BACKLOG };
+
+export const MAX_INT32 = 2 ** 31 - 1;
+
+interface SharedListenOptions {
+  /** Length of the accept queue; the kernel may cap it. Default 4096. */
+  readonly backlog?: number;
+  /** TCP_NODELAY on each connection. Default true: output is coalesced here already. */
+  readonly noDelay?: boolean;
+  /** SO_KEEPALIVE on each connection. Default false. */
+  readonly keepAlive?: boolean;
+}
+
+/** A TCP or UDP port. */
+export interface ListenPortOptions extends SharedListenOptions {
+  /** 0 = the kernel chooses one; see `localPort`. */
+  readonly port: number;
+  /** A name or an address; `*`, the default, is all of IPv6 and IPv4. */
+  readonly host?: string;
+  /** 'tcp' (default) or 'udp'. */
+  readonly proto?: 'tcp' | 'udp';
+  /** An IPv6 socket does not serve IPv4. Default false. */
+  readonly ipv6Only?: boolean;
+  /** SO_REUSEPORT: several processes share the port. Default false. */
+  readonly reusePort?: boolean;
+  /** SO_BROADCAST on a UDP socket. Default false. */
+  readonly broadcast?: boolean;
+}
+
+/** A UNIX socket. A path that begins with a NUL is an abstract name (Linux). A stale socket file is replaced. */
+export interface ListenPathOptions extends SharedListenOptions {
+  /** At most 107 bytes. */
+  readonly path: string;
+  /** Mode of the socket file, e.g. 0o660. Default: by umask. */
+  readonly mode?: number;
+  /** 'unix' (default) is a stream, 'unixdgram' a datagram socket. */
+  readonly proto?: 'unix' | 'unixdgram';
+}
+
+/** A socket that is bound and listening already. It is not closed with the file it may be bound to. */
+export interface ListenDescriptorOptions extends SharedListenOptions {
+  readonly fd: number;
+}
+
+export type ListenOptions = ListenPortOptions | ListenPathOptions | ListenDescriptorOptions;
+
+/** What is to be bound, checked. */
+export type ListenPlan = { readonly socket: SocketOptions; readonly isDatagram: boolean } & (
+  | { readonly host: string; readonly port: number }
+  | { readonly path: string }
+  | { readonly fd: number }
+);
+
+const SHARED = ['backlog', 'noDelay', 'keepAlive'] as const;
+const PORT_OPTIONS = ['port', 'host', 'proto', 'ipv6Only', 'reusePort', 'broadcast', ...SHARED];
+const PATH_OPTIONS = ['path', 'mode', 'proto', ...SHARED];
+const DESCRIPTOR_OPTIONS = ['fd', ...SHARED];
+
+/**
+ * @param readSize of the mux
+ * @throws NetmuxTypeError naming the option
+ */
+export function planListening(options: ListenOptions, readSize: number): ListenPlan {
+  const given = checkedObject('listen', options);
+  const socket = socketOptions(given, readSize);
+  if (given.fd !== undefined) {
+    checkedNames('listen', given, DESCRIPTOR_OPTIONS);
+    return { fd: checkedInteger('listen', 'fd', given.fd, 0, MAX_INT32), socket, isDatagram: false };
+  }
+  if (given.path !== undefined) {
+    checkedNames('listen', given, PATH_OPTIONS);
+    return { path: checkedPath('listen', given.path), socket, isDatagram: isDatagram(given.proto, 'unix', 'unixdgram') };
+  }
+  if (given.port === undefined) throw new NetmuxTypeError('listen: one of port, path and fd must be given');
+  checkedNames('listen', given, PORT_OPTIONS);
+  return {
+    port: checkedInteger('listen', 'port', given.port, 0, MAX_PORT),
+    host: given.host === undefined ? '*' : checkedHost('listen', given.host),
+    socket,
+    isDatagram: isDatagram(given.proto, 'tcp', 'udp'),
+  };
+}
+
+function isDatagram(proto: unknown, stream: string, datagram: string): boolean {
+  if (proto === undefined || proto === stream) return false;
+  if (proto === datagram) return true;
+  throw new NetmuxTypeError(`listen: proto must be '${stream}' or '${datagram}' here, not ${shown(proto)}`);
+}
+
+function socketOptions(given: Record<string, unknown>, readSize: number): SocketOptions {
+  const flags: { -readonly [Name in keyof SocketOptions]: SocketOptions[Name] } = { readSize, backlog: DEFAULT_BACKLOG };
+  for (const name of ['noDelay', 'keepAlive', 'ipv6Only', 'reusePort', 'broadcast'] as const) {
+    if (given[name] !== undefined) flags[name] = checkedBoolean('listen', name, given[name]);
+  }
+  if (given.backlog !== undefined) flags.backlog = checkedInteger('listen', 'backlog', given.backlog, 0, MAX_INT32);
+  if (given.mode !== undefined) flags.mode = checkedInteger('listen', 'mode', given.mode, 0, 0o7777);
+  return flags;
+}

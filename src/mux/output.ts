@@ -1,0 +1,196 @@
+import { isUint8Array } from 'node:util/types';
+import { encodeAddress } from '../engine/address.js';
+import { type Address, AddressFamily, CommandKind, type CommandRing, type Engine, REFERENCE_MIN_BYTES } from '../engine/engine.js';
+import { NetmuxError, NetmuxTypeError } from '../errors.js';
+import { datagramAddress } from './datagram-address.js';
+import { isWritable, SlotState, Writing } from './half-close.js';
+import type { DatagramAddress, Handle } from './handle.js';
+import { InputBuffer } from './input-buffer.js';
+import type { Lifecycle } from './lifecycle.js';
+import type { Slots } from './slots.js';
+
+/** What `write` answers instead of a number of bytes. */
+export const REFUSED = -1;
+
+/** A character of a string takes at most three bytes of UTF-8. */
+const MAX_BYTES_PER_CHARACTER = 3;
+
+/** What IPv4 leaves of 64 KiB beside its own header and UDP's. */
+const MAX_DATAGRAM_BYTES = 65_507;
+
+const CONNECTED_PEER = encodeAddress(undefined);
+
+/** Who may write how much. What passes goes to the command ring, which does the rest. */
+export class Output {
+  readonly #slots: Slots;
+  readonly #lifecycle: Lifecycle;
+  readonly #engine: Engine;
+  readonly #ring: CommandRing;
+  readonly #state: Uint8Array;
+  readonly #unsent: Int32Array;
+  /** Where datagram sockets are bound, of those that have sent: asking the kernel each time would cost as much as sending. */
+  readonly #local = new WeakMap<Handle, Address | undefined>();
+
+  constructor(slots: Slots, lifecycle: Lifecycle) {
+    this.#slots = slots;
+    this.#lifecycle = lifecycle;
+    this.#engine = slots.engine;
+    this.#ring = slots.ring;
+    this.#state = slots.state;
+    this.#unsent = slots.memory.unsent;
+  }
+
+  isWritable(handle: Handle): boolean {
+    if (handle.slot < 0) return this.#slots.pending.get(handle)?.output?.isOpen ?? false;
+    const state = this.#state[handle.slot]!;
+    return isWritable(state) && (state & SlotState.KindMask) !== SlotState.Listener;
+  }
+
+  /** @returns whether it was taken and there is room for more */
+  writeLikeStream(handle: Handle, data: string | Uint8Array | InputBuffer): boolean {
+    return this.write(handle, data) !== REFUSED && this.queued(handle) <= handle.mux.settings.highWaterMark;
+  }
+
+  /** Bytes written that the kernel has not taken yet. */
+  queued(handle: Handle): number {
+    if (handle.slot >= 0) return this.#unsent[handle.slot]!;
+    return this.#slots.pending.get(handle)?.output?.length ?? 0;
+  }
+
+  /** @returns the bytes taken, or `REFUSED` */
+  write(handle: Handle, data: string | Uint8Array | InputBuffer): number {
+    const { slot } = handle;
+    if (slot < 0) return this.#writeEarly(handle, data);
+    const state = this.#state[slot]!;
+    if ((state & (SlotState.WritingMask | SlotState.KindMask)) !== (Writing.Open | SlotState.Stream)) {
+      if ((state & SlotState.KindMask) !== SlotState.Datagram) return REFUSED;
+      return this.#sendTo(handle, data, this.#lastSender(slot));
+    }
+    if (typeof data === 'string') {
+      const queued = this.#unsent[slot]!;
+      const room = handle.mux.settings.maxOutbuffer - queued;
+      if (data.length * MAX_BYTES_PER_CHARACTER > room && !this.#admits(handle, Buffer.byteLength(data), queued)) return REFUSED;
+      return this.#ring.writeText(slot, data);
+    }
+    return this.#writeBytes(handle, data);
+  }
+
+  /** @returns whether it was handed over */
+  send(handle: Handle, data: string | Uint8Array | InputBuffer, address: DatagramAddress): boolean {
+    if (handle.slot < 0 || (this.#state[handle.slot]! & SlotState.KindMask) !== SlotState.Datagram) return false;
+    return this.#sendTo(handle, data, encodeAddress(datagramAddress(address, this.#localOf(handle)))) !== REFUSED;
+  }
+
+  /** A copy of the unsent output of a handle, after its replacement, which is sent. */
+  outbuffer(handle: Handle, replacement: Uint8Array | undefined): Buffer {
+    const { slot } = handle;
+    if (replacement !== undefined && this.isWritable(handle)) {
+      this.kill(handle);
+      if (replacement.length > 0) this.write(handle, replacement);
+    }
+    return slot >= 0 ? this.#unsentBytes(slot) : (this.#slots.pending.get(handle)?.output?.copy() ?? Buffer.alloc(0));
+  }
+
+  /** Drops what is unsent. A shutdown that waits for it happens then. */
+  kill(handle: Handle): void {
+    const { slot } = handle;
+    if (slot < 0) this.#slots.pending.get(handle)?.output?.drop();
+    if (slot < 0 || this.#unsent[slot] === 0) return;
+    this.#ring.command(CommandKind.KillOutput, slot);
+    this.#unsent[slot] = 0;
+  }
+
+  #unsentBytes(slot: number): Buffer {
+    const engine = this.#engine;
+    const queued = this.#ring.pending(slot, engine.readSlab, (number) => engine.referenced(number));
+    // Where the ring holds all that counts as unsent, the outbox was killed or is empty.
+    return queued.length >= this.#unsent[slot]! ? queued : Buffer.concat([engine.outbox(slot), queued]);
+  }
+
+  /** What is written before a connection is established waits for it. */
+  #writeEarly(handle: Handle, data: string | Uint8Array | InputBuffer): number {
+    const output = this.#slots.pending.get(handle)?.output;
+    if (output === undefined || !output.isOpen) return REFUSED;
+    const bytes = typeof data === 'string' ? Buffer.from(data) : this.#bytesOf(data);
+    if (!this.#admits(handle, bytes.length, output.length)) return REFUSED;
+    output.add(bytes);
+    return bytes.length;
+  }
+
+  #writeBytes(handle: Handle, data: Uint8Array | InputBuffer): number {
+    const { slot } = handle;
+    if (data instanceof InputBuffer && data.bytes === this.#engine.readSlab) {
+      const { length } = data;
+      if (!this.#admits(handle, length, this.#unsent[slot]!)) return REFUSED;
+      this.#ring.forward(slot, data.start, length);
+      return length;
+    }
+    const bytes = this.#bytesOf(data);
+    const { length } = bytes;
+    if (!this.#admits(handle, length, this.#unsent[slot]!)) return REFUSED;
+    const inSlab = this.#slots.placeInSlab(bytes);
+    if (inSlab >= 0) this.#ring.forward(slot, inSlab, length);
+    else this.#ring.writeBytes(slot, this.#outlives(bytes) ? bytes : Buffer.from(bytes));
+    return length;
+  }
+
+  #localOf(handle: Handle): Address | undefined {
+    if (!this.#local.has(handle)) this.#local.set(handle, this.#engine.address(handle.slot, 'local'));
+    return this.#local.get(handle);
+  }
+
+  /** Where a datagram without an address goes: to the last sender, or to whom the socket is connected. */
+  #lastSender(slot: number): Uint8Array | undefined {
+    const sender = this.#slots.peers.get(slot);
+    if (sender !== undefined && sender[0] !== AddressFamily.None) return sender;
+    return this.#engine.address(slot, 'remote') === undefined ? undefined : CONNECTED_PEER;
+  }
+
+  #sendTo(handle: Handle, data: string | Uint8Array | InputBuffer, block: Uint8Array | undefined): number {
+    const { slot } = handle;
+    if (block === undefined || !isWritable(this.#state[slot]!)) return REFUSED;
+    const payload = typeof data === 'string' ? Buffer.from(data) : this.#bytesOf(data);
+    if (payload.length > MAX_DATAGRAM_BYTES) {
+      throw new NetmuxTypeError(`a datagram has at most ${MAX_DATAGRAM_BYTES} bytes, not ${payload.length}`);
+    }
+    this.#ring.send(slot, block, payload);
+    return payload.length;
+  }
+
+  /** @throws NETMUX_INPUT_EXPIRED for input of a callback that is over */
+  #bytesOf(data: Uint8Array | InputBuffer): Uint8Array {
+    if (data instanceof InputBuffer) {
+      const unread = data.length;
+      return data.bytes!.subarray(data.start, data.start + unread);
+    }
+    if (!isUint8Array(data)) throw new NetmuxTypeError('write: data must be a string, a Uint8Array or an InputBuffer');
+    if (this.#slots.isExpired(data)) {
+      throw new NetmuxError('NETMUX_INPUT_EXPIRED', 'write: a view of input can be written until its callback returns');
+    }
+    return data;
+  }
+
+  /** Whether the bytes stay what they are until they are sent. Input is overwritten when its callback returns. */
+  #outlives(bytes: Uint8Array): boolean {
+    if (bytes.length < REFERENCE_MIN_BYTES) return true; // the ring copies it
+    const { input } = this.#slots;
+    return bytes.buffer !== input.bytes?.buffer && !input.copies?.includes(bytes.buffer as ArrayBuffer);
+  }
+
+  /** Whether so many bytes fit below the limit beside those that are queued; if not, its policy is carried out. */
+  #admits(handle: Handle, bytes: number, queued: number): boolean {
+    const { maxOutbuffer, outbufferPolicy } = handle.mux.settings;
+    if (bytes <= maxOutbuffer - queued) return true;
+    const { slot } = handle;
+    const verdict = typeof outbufferPolicy === 'function' ? outbufferPolicy(handle, bytes) : outbufferPolicy;
+    if (handle.slot !== slot) return false; // the policy has closed it
+    if (verdict === 'drop') {
+      handle.mux.run.dropped += 1;
+      this.#slots.dropped.set(handle, (this.#slots.dropped.get(handle) ?? 0) + 1);
+    } else {
+      const message = `${bytes} bytes to write while ${queued} wait: more than the ${maxOutbuffer} of maxOutbuffer`;
+      this.#lifecycle.exceeded(handle, new NetmuxError('NETMUX_OUTBUFFER_LIMIT', message));
+    }
+    return false;
+  }
+}
