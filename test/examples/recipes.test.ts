@@ -1,0 +1,145 @@
+import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { setTimeout as wait } from 'node:timers/promises';
+import { expect, it, onTestFinished } from 'vitest';
+import { describeEngines } from '../engines.js';
+import { Conversation, codeBlocks, freePort, programUnder, readDocument, startPrinted } from './documents.js';
+
+const RECIPES = 'docs/recipes.md';
+
+const NAMES = [
+  'Backpressure',
+  'A TCP proxy',
+  'Two ports, two services',
+  'An idle timeout',
+  'Stopping on SIGINT',
+  'Limits for lines',
+  'UDP',
+] as const;
+
+/** More than the kernel keeps between two sockets, and than `maxOutbuffer`. */
+const MANY_BYTES = 48 * 1024 * 1024;
+
+/** Between two looks that find that no more was taken. */
+const STANDSTILL_MS = 500;
+
+function recipe(name: (typeof NAMES)[number]): string {
+  return programUnder(RECIPES, name);
+}
+
+it('every recipe is run here', () => {
+  expect([...readDocument(RECIPES).matchAll(/^## (.+)$/gm)].map(([, name]) => name)).toEqual([...NAMES]);
+  expect(codeBlocks(readDocument(RECIPES), 'js')).toHaveLength(NAMES.length);
+});
+
+/** Sends many bytes without reading, until no more of them are taken; then reads, and expects all of them back. */
+async function sendsAllAndReadsLate(port: number): Promise<void> {
+  const bytes = randomBytes(MANY_BYTES);
+  const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  socket.end(bytes);
+  for (let sent = -1; sent !== socket.bytesWritten - socket.writableLength; ) {
+    sent = socket.bytesWritten - socket.writableLength;
+    await wait(STANDSTILL_MS);
+  }
+  expect((await buffer(socket)).equals(bytes)).toBe(true);
+}
+
+/** A server that is talked to through the proxy. */
+async function upstream(serve: Parameters<typeof createServer>[1]): Promise<number> {
+  const server = createServer({ allowHalfOpen: true }, serve).listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  return (server.address() as { port: number }).port;
+}
+
+describeEngines('the recipe', (engine) => {
+  it('Backpressure: a peer that reads late gets everything, and was never closed for it', async () => {
+    const { port } = await startPrinted(recipe('Backpressure'), engine, [7000]);
+    await sendsAllAndReadsLate(port(7000));
+  });
+
+  it('A TCP proxy: passes on both directions, half-close included', async () => {
+    const port = await upstream((socket) => {
+      let heard = '';
+      socket.setEncoding('utf8').on('data', (text: string) => {
+        heard += text;
+      });
+      socket.on('end', () => socket.end(`you said: ${heard}`));
+    });
+    const code = recipe('A TCP proxy').replace('port: 7001', `port: ${port}`);
+    const proxy = await startPrinted(code, engine, [7000]);
+    const client = new Conversation(proxy.port(7000));
+    client.socket.end('good morning');
+    expect(await client.ended).toBe('you said: good morning');
+  });
+
+  it('A TCP proxy: loses nothing between peers that read late', async () => {
+    const port = await upstream((socket) => {
+      socket.pipe(socket);
+    });
+    const code = recipe('A TCP proxy').replace('port: 7001', `port: ${port}`);
+    const proxy = await startPrinted(code, engine, [7000]);
+    await sendsAllAndReadsLate(proxy.port(7000));
+  });
+
+  it('A TCP proxy: closes the client when nobody listens behind it', async () => {
+    const code = recipe('A TCP proxy').replace('port: 7001', `port: ${await freePort()}`);
+    const { program, port } = await startPrinted(code, engine, [7000]);
+    expect(await new Conversation(port(7000)).ended).toBe('');
+    program.kill('SIGTERM');
+    expect((await program.ended).stderr).toContain('ECONNREFUSED');
+  });
+
+  it('Two ports, two services: each port has its own', async () => {
+    const { port } = await startPrinted(recipe('Two ports, two services'), engine, [7000, 7001]);
+    const shouted = new Conversation(port(7000));
+    const counted = new Conversation(port(7001));
+    shouted.socket.end('hello\n');
+    counted.socket.end('hello\n');
+    expect(await Promise.all([shouted.ended, counted.ended])).toEqual(['HELLO\n', '5\n']);
+  });
+
+  it('An idle timeout: who is silent is told, and closed', async () => {
+    const code = recipe('An idle timeout').replace('IDLE_SECONDS = 60', 'IDLE_SECONDS = 0.3');
+    const { port } = await startPrinted(code, engine, [7000]);
+    expect(await new Conversation(port(7000)).ended).toBe('idle, goodbye\n');
+  });
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('Stopping on SIGINT: %s closes the connections and ends with status 0', async (signal) => {
+    const { program, port } = await startPrinted(recipe('Stopping on SIGINT'), engine, [7000]);
+    const client = new Conversation(port(7000));
+    client.socket.write('hello');
+    await client.hears('hello');
+    program.kill(signal);
+    expect(await client.ended).toBe('hello');
+    const { code, stdout, stderr } = await program.ended;
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'all connections are closed\n', stderr: '' });
+  });
+
+  it('Limits for lines: quit ends it, and so does a line that is too long', async () => {
+    const { port } = await startPrinted(recipe('Limits for lines'), engine, [7000]);
+    const quitter = new Conversation(port(7000));
+    quitter.socket.write('one\nquit\ntwo\n');
+    expect(await quitter.ended).toBe('one\n');
+    const talker = new Conversation(port(7000));
+    talker.socket.write(`${'x'.repeat(1000)}\n${'y'.repeat(1001)}`);
+    expect(await talker.ended).toBe(`${'x'.repeat(1000)}\nline too long\n`);
+  });
+
+  it('UDP: a datagram is answered with itself and its length', async () => {
+    const { port } = await startPrinted(recipe('UDP'), engine, []);
+    const socket = createSocket('udp4');
+    onTestFinished(() => void socket.close());
+    const heard: string[] = [];
+    socket.on('message', (message) => heard.push(`${message}`));
+    socket.on('error', () => {}); // refused, while the program starts
+    while (heard.length < 2) {
+      socket.send('hello', port(7000), '127.0.0.1');
+      await wait(100);
+    }
+    expect(heard.slice(0, 2)).toEqual(['hello', '5 bytes\n']);
+  });
+});

@@ -1,0 +1,144 @@
+/** What the documents say of options, methods, codes and each other, compared with the sources. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { planConnection } from '../../src/mux/connect-options.js';
+import { Handle, Listener } from '../../src/mux/handle.js';
+import { InputBuffer } from '../../src/mux/input-buffer.js';
+import { planListening } from '../../src/mux/listen-options.js';
+import { Mux } from '../../src/mux/mux.js';
+import { MUX_OPTIONS, type MuxOptionRow } from '../../src/mux/options.js';
+import { codeBlocks, folderWithNetmux, readDocument } from './documents.js';
+import { ROOT, run } from './programs.js';
+
+const API = readDocument('docs/api.md');
+
+const DOCUMENTS = ['README.md', 'docs/api.md', 'docs/recipes.md', 'docs/errors.md', 'docs/engines.md', 'CONTRIBUTING.md'];
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** The lines under a heading, up to the next one. */
+function section(heading: string): string {
+  const [, rest] = API.split(`\n## ${heading}\n`);
+  if (rest === undefined) throw new Error(`docs/api.md: no heading ${heading}`);
+  return rest.split('\n## ')[0]!;
+}
+
+/** The cells of a table's rows, whose first cell is code. */
+function rows(heading: string): string[][] {
+  return [...section(heading).matchAll(/^\| (`.+) \|$/gm)].map(([, row]) => row!.split(' | '));
+}
+
+/** The default of an option as a reader wants to see it. */
+function printed({ default: value, unit }: MuxOptionRow): string {
+  if (typeof value === 'function') return 'a line on stderr';
+  if (unit === 'bytes') {
+    const bytes = value as number;
+    return bytes >= MIB ? `${bytes / MIB} MiB` : `${bytes / KIB} KiB`;
+  }
+  if (unit === 'seconds') return `${value}`;
+  return typeof value === 'string' ? `\`'${value}'\`` : `\`${value}\``;
+}
+
+/** The names that an error lists when an unknown one is given. */
+function known(refused: () => unknown): string[] {
+  try {
+    refused();
+  } catch (error) {
+    return (error as Error).message.split('known here: ')[1]!.split(', ');
+  }
+  throw new Error('an unknown option was accepted');
+}
+
+/** Public methods and getters of a class: those that its source does not mark as internal. */
+function members(type: { readonly prototype: object }, source: string): string[] {
+  const code = readFileSync(join(ROOT, source), 'utf8');
+  const internal = [...code.matchAll(/\/\*\* @internal[^*]*\*\/\s+(?:get )?(\w+)/g)].map(([, name]) => name);
+  return Object.getOwnPropertyNames(type.prototype).filter((name) => name !== 'constructor' && !internal.includes(name));
+}
+
+describe('docs/api.md', () => {
+  it('has every option of new Mux, and no other, with its default', () => {
+    const expected = Object.entries(MUX_OPTIONS).map(([name, row]) => [`\`${name}\``, printed(row)]);
+    expect(rows('new Mux(options)').map((cells) => cells.slice(0, 2))).toEqual(expected);
+  });
+
+  it('has every option of listen, and no other', () => {
+    const options = [{ port: 0 }, { path: '/x' }, { fd: 0 }].flatMap((one) => known(() => planListening({ ...one, bogus: 1 } as never, 1)));
+    const listed = rows('mux.listen(options)').map(([name]) => name);
+    expect(listed.sort()).toEqual([...new Set(options)].map((name) => `\`${name}\``).sort());
+  });
+
+  it('has every option of connect, and no other', () => {
+    const options = [{ port: 1 }, { path: '/x' }].flatMap((one) => known(() => planConnection({ ...one, bogus: 1 } as never, 1)));
+    const listed = rows('mux.connect(options)').map(([name]) => name);
+    expect(listed.sort()).toEqual([...new Set(options)].map((name) => `\`${name}\``).sort());
+  });
+
+  it('has the defaults of listen and connect', () => {
+    const defaultOf = (heading: string, name: string) => rows(heading).find(([first]) => first === `\`${name}\``)?.[2];
+    const listening = planListening({ port: 0 }, 1);
+    expect(defaultOf('mux.listen(options)', 'backlog')).toBe(`${listening.socket.backlog}`);
+    expect(defaultOf('mux.listen(options)', 'host')).toBe(`\`'${(listening as { host: string }).host}'\``);
+    const connecting = planConnection({ port: 1 }, 1);
+    expect(defaultOf('mux.connect(options)', 'timeout')).toBe(`${connecting.timeoutMs / 1000}`);
+    expect(defaultOf('mux.connect(options)', 'host')).toBe(`\`'${(connecting as { host: string }).host}'\``);
+    for (const name of ['noDelay', 'keepAlive'] as const) {
+      expect(defaultOf('mux.connect(options)', name)).toBe(`\`${connecting.socket[name]}\``);
+    }
+  });
+
+  it.each([
+    ['Mux', Mux, 'src/mux/mux.ts', '## Mux'],
+    ['Handle', Handle, 'src/mux/handle.ts', '## Handle'],
+    ['Listener', Listener, 'src/mux/handle.ts', '## mux.listen(options)'],
+    ['InputBuffer', InputBuffer, 'src/mux/input-buffer.ts', '## InputBuffer'],
+  ])('has every member of %s', (_name, type, source, heading) => {
+    const text = section(heading.slice(3));
+    const missing = members(type, source).filter((name) => !new RegExp(`[\`.]${name}\\b`).test(text));
+    const elsewhere = ['listen', 'connect']; // have headings of their own
+    expect(missing.filter((name) => !elsewhere.includes(name))).toEqual([]);
+  });
+});
+
+it('docs/errors.md has every code, in order', () => {
+  const codes = [...readFileSync(join(ROOT, 'src/errors.ts'), 'utf8').matchAll(/^ {2}\| '(NETMUX_\w+)'/gm)].map(([, code]) => code);
+  const listed = [...readDocument('docs/errors.md').matchAll(/^\| `(NETMUX_\w+)` \|/gm)].map(([, code]) => code);
+  expect(listed).toEqual(codes);
+});
+
+/** As GitHub makes it of a heading. */
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replace(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-');
+}
+
+it.each(DOCUMENTS)('the links of %s lead somewhere', (path) => {
+  for (const [, target = ''] of readDocument(path).matchAll(/\]\(([^)]+)\)/g)) {
+    if (target.startsWith('https:')) continue;
+    const [file, anchor] = target.split('#') as [string, string?];
+    const linked = file === '' ? path : join(dirname(path), file);
+    expect(existsSync(join(ROOT, linked)), `${path}: ${target}`).toBe(true);
+    if (anchor === undefined) continue;
+    const anchors = [...readDocument(linked).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => anchorOf(heading!));
+    expect(anchors, `${path}: ${target}`).toContain(anchor);
+  }
+});
+
+it('the TypeScript in the documents passes the strict checks of a user, who has @types/node', async () => {
+  const folder = folderWithNetmux();
+  const files = DOCUMENTS.flatMap((path) => codeBlocks(readDocument(path), 'ts')).map((code, index) => {
+    const file = join(folder, `block-${index}.mts`);
+    writeFileSync(file, code);
+    return file;
+  });
+  expect(files.length).toBeGreaterThan(0);
+  const types = ['--types', 'node', '--typeRoots', join(ROOT, 'node_modules/@types')];
+  const options = ['--ignoreConfig', '--noEmit', '--strict', '--target', 'es2023', '--module', 'nodenext', ...types];
+  const { code, stdout } = await run(process.execPath, ['node_modules/typescript/bin/tsc', ...options, ...files]);
+  expect(stdout).toBe('');
+  expect(code).toBe(0);
+});
