@@ -1,0 +1,46 @@
+/**
+ * netmux, sends back each line; two lines are orders about idle timers. `arm COUNT` gives one to the next COUNT connections,
+ * `move COUNT` moves them later COUNT times, one connection after the other, inside this one callback, and tells the nanoseconds.
+ */
+import { type Handle, Mux } from 'netmux';
+
+const IDLE_SECONDS = 600;
+
+const mux = new Mux();
+const handles: Handle[] = [];
+
+let armed = 0;
+
+function arm(count: number): number {
+  const end = Math.min(armed + count, handles.length);
+  while (armed < end) handles[armed++]!.setTimeout(IDLE_SECONDS);
+  return armed;
+}
+
+function move(count: number): bigint {
+  const begin = process.hrtime.bigint();
+  for (let i = 0, at = 0; i < count; i++) {
+    handles[at]!.setTimeout(IDLE_SECONDS);
+    if (++at === armed) at = 0;
+  }
+  return process.hrtime.bigint() - begin;
+}
+
+mux.setCallbackObject({
+  mux_connection(_mux, fh) {
+    handles.push(fh);
+  },
+  mux_input(_mux, fh, data) {
+    for (const line of data.lines()) {
+      if (line.startsWith('arm ')) fh.write(`armed ${arm(Number(line.slice(4)))}\n`);
+      else if (line.startsWith('move ')) fh.write(`moved ${move(Number(line.slice(5)))}\n`);
+      else fh.write(`${line}\n`);
+    }
+  },
+  mux_timeout(_mux, fh) {
+    fh.close();
+  },
+});
+const listener = await mux.listen({ host: '127.0.0.1', port: 0 }).ready;
+console.log(`listening on 127.0.0.1:${listener.localPort} (engine: ${mux.engine})`);
+await mux.loop();

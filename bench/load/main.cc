@@ -1,0 +1,122 @@
+// The load generator: plays many clients against one server and checks every byte that comes back.
+//
+// It prints one line of JSON for each stage and waits for a line on its standard input before it goes on. The server
+// has nothing to do in such a pause, so whoever watches it can read its CPU time and its memory exactly between two
+// stages.
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cinttypes>
+#include <cstdio>
+
+#include "clients.h"
+#include "options.h"
+
+namespace netmux::load {
+namespace {
+
+constexpr int64_t kNsPerMs = 1000 * 1000;
+
+double CpuSeconds() {
+  rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+// False when the other end is gone.
+bool WaitForLine() {
+  std::fflush(stdout);
+  char byte = 0;
+  while (read(STDIN_FILENO, &byte, 1) == 1) {
+    if (byte == '\n') return true;
+  }
+  return false;
+}
+
+bool Pause(const char* stage) {
+  std::printf("{\"stage\":\"%s\"}\n", stage);
+  return WaitForLine();
+}
+
+int Fail(const std::string& error) {
+  std::printf("{\"stage\":\"failed\",\"error\":\"%s\"}\n", error.c_str());
+  return 1;
+}
+
+struct Window {
+  uint64_t messages = 0;
+  uint64_t bytes = 0;
+  double seconds = 0;
+  double cpu_seconds = 0;
+};
+
+// Counts and times what `work` moves. Wrong bytes and the like are counted from the start, whenever they came.
+template <typename Work>
+Window Measure(Clients& clients, Work work) {
+  clients.latencies().Clear();
+  const Tally before = clients.tally();
+  const double cpu_before = CpuSeconds();
+  const int64_t begin = Now();
+  work();
+  Window window;
+  window.seconds = static_cast<double>(Now() - begin) / 1e9;
+  window.cpu_seconds = CpuSeconds() - cpu_before;
+  window.messages = clients.tally().messages - before.messages;
+  window.bytes = clients.tally().bytes - before.bytes;
+  return window;
+}
+
+// The last stage. The connections stay open until it was answered: closing them would be work for the server.
+int Finish(Clients& clients, const Window& window) {
+  clients.CheckQuiet();
+  const Tally& tally = clients.tally();
+  const Histogram& latencies = clients.latencies();
+  const auto micros = [&](double share) { return static_cast<double>(latencies.Quantile(share)) / 1e3; };
+  std::printf("{\"stage\":\"done\",\"messages\":%" PRIu64 ",\"bytes\":%" PRIu64
+              ",\"seconds\":%.9f,\"cpuSeconds\":%.6f"
+              ",\"wrongBytes\":%" PRIu64 ",\"extraBytes\":%" PRIu64 ",\"missing\":%" PRIu64 ",\"lost\":%" PRIu64
+              ",\"latencyUs\":{\"p50\":%.3f,\"p90\":%.3f,\"p99\":%.3f,\"p999\":%.3f,\"max\":%.3f}}\n",
+              window.messages, window.bytes, window.seconds, window.cpu_seconds, tally.wrong_bytes, tally.extra_bytes,
+              tally.missing, tally.lost, micros(0.5), micros(0.9), micros(0.99), micros(0.999),
+              static_cast<double>(latencies.max()) / 1e3);
+  return WaitForLine() ? 0 : 1;
+}
+
+int RunClosed(const Options& options) {
+  Clients clients(options);
+  if (!clients.Open(options.connections)) return Fail(clients.error());
+  if (options.warmup_ms > 0) clients.ExchangeUntil(Now() + options.warmup_ms * kNsPerMs);
+  if (!Pause("warm")) return 1;
+  const Window window = Measure(clients, [&] { clients.ExchangeUntil(Now() + options.duration_ms * kNsPerMs); });
+  return Finish(clients, window);
+}
+
+int RunIdle(const Options& options) {
+  Clients clients(options);
+  if (options.baseline > 0) {
+    if (!clients.Open(options.baseline)) return Fail(clients.error());
+    if (!Pause("baseline")) return 1;
+  }
+  if (!clients.Open(options.connections)) return Fail(clients.error());
+  if (!Pause("held")) return 1;
+  // Whether all of them are still there shows only when they speak once more.
+  const Window window = Measure(clients, [&] { clients.ExchangeOnce(); });
+  return Finish(clients, window);
+}
+
+}  // namespace
+}  // namespace netmux::load
+
+int main(int argc, char** argv) {
+  netmux::load::Options options;
+  const std::string problem = netmux::load::ParseOptions(argc, argv, &options);
+  if (!problem.empty()) return netmux::load::Fail(problem);
+  switch (options.mode) {
+    case netmux::load::Mode::kClosed:
+      return netmux::load::RunClosed(options);
+    case netmux::load::Mode::kIdle:
+      return netmux::load::RunIdle(options);
+  }
+  return 1;
+}

@@ -1,0 +1,92 @@
+#include "options.h"
+
+#include <cstdlib>
+#include <cstring>
+
+namespace netmux::load {
+namespace {
+
+struct Number {
+  const char* name;
+  int Options::*field;
+  int least;
+  int most;
+};
+
+// The upper ends keep every product of two of them (bytes in flight, table sizes) inside 64 bits and the tables inside
+// memory.
+constexpr Number kNumbers[] = {
+    {"connections", &Options::connections, 1, 1 << 20}, {"in-flight", &Options::in_flight, 1, 1024},
+    {"size", &Options::message_bytes, 8, 1 << 20},      {"warmup-ms", &Options::warmup_ms, 0, 600000},
+    {"duration-ms", &Options::duration_ms, 1, 600000},  {"baseline", &Options::baseline, 0, 1 << 20},
+    {"stall-ms", &Options::stall_ms, 1, 600000},
+};
+
+bool ParseNumber(const char* text, int least, int most, int* result) {
+  char* end = nullptr;
+  const long value = std::strtol(text, &end, 10);
+  if (end == text || *end != '\0' || value < least || value > most) return false;
+  *result = static_cast<int>(value);
+  return true;
+}
+
+bool ParseMode(const char* text, Mode* mode) {
+  if (std::strcmp(text, "closed") == 0) {
+    *mode = Mode::kClosed;
+  } else if (std::strcmp(text, "idle") == 0) {
+    *mode = Mode::kIdle;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool ParseFraming(const char* text, Framing* framing) {
+  if (std::strcmp(text, "raw") == 0) {
+    *framing = Framing::kRaw;
+  } else if (std::strcmp(text, "lines") == 0) {
+    *framing = Framing::kLines;
+  } else if (std::strcmp(text, "ping") == 0) {
+    *framing = Framing::kPing;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool ParseOne(const std::string& name, const char* value, Options* options) {
+  if (name == "mode") return ParseMode(value, &options->mode);
+  if (name == "framing") return ParseFraming(value, &options->framing);
+  if (name == "host") {
+    options->host = value;
+    return true;
+  }
+  if (name == "port") {
+    int port = 0;
+    if (!ParseNumber(value, 1, 65535, &port)) return false;
+    options->port = static_cast<uint16_t>(port);
+    return true;
+  }
+  for (const Number& number : kNumbers) {
+    if (name == number.name) return ParseNumber(value, number.least, number.most, &(options->*number.field));
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string ParseOptions(int argc, char** argv, Options* options) {
+  for (int i = 1; i < argc; i++) {
+    const char* argument = argv[i];
+    const char* equals = std::strchr(argument, '=');
+    if (std::strncmp(argument, "--", 2) != 0 || equals == nullptr ||
+        !ParseOne(std::string(argument + 2, equals), equals + 1, options)) {
+      return std::string("bad argument ") + argument;
+    }
+  }
+  if (options->port == 0) return "--port is missing";
+  if (options->baseline > options->connections) return "--baseline is more than --connections";
+  return std::string();
+}
+
+}  // namespace netmux::load

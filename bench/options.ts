@@ -1,0 +1,80 @@
+/** The command line of `npm run bench`. */
+import { parseArgs } from 'node:util';
+
+export interface Options {
+  /** Shows that everything works, in less than a minute; its figures mean nothing. */
+  readonly quick: boolean;
+  readonly rounds: number;
+  /** Length of one measurement, in milliseconds. */
+  readonly windowMs: number;
+  /** How long the load runs before, so that the JIT compiler is through. */
+  readonly warmupMs: number;
+  /** Names of scenarios, or beginnings of them; empty = all. */
+  readonly only: readonly string[];
+  /** Where the results go as JSON. */
+  readonly json: string | undefined;
+}
+
+/** Five, so that the median is not one lucky window; the machine's noise is larger than what most changes gain. */
+const DEFAULT_ROUNDS = 5;
+
+/** The kernel samples the split of CPU time into user and system 250 times a second: shorter windows say little about it. */
+const DEFAULT_WINDOW_MS = 2000;
+const DEFAULT_WARMUP_MS = 1000;
+
+const QUICK_WINDOW_MS = 200;
+const QUICK_WARMUP_MS = 100;
+
+export const USAGE = `npm run bench -- [options]
+  --quick          every contestant once and briefly: shows that everything works, asserts no times
+  --rounds=N       rounds, each with every contestant (default ${DEFAULT_ROUNDS})
+  --seconds=S      length of one measurement (default ${DEFAULT_WINDOW_MS / 1000})
+  --only=NAME,…    scenarios whose names begin so
+  --json=FILE      writes the results there
+  --help           this text`;
+
+/** Misuse of the command line; `message` names the option. */
+export class UsageError extends Error {}
+
+function positive(name: string, text: string | undefined, fallback: number): number {
+  if (text === undefined) return fallback;
+  const value = Number(text);
+  if (!Number.isFinite(value) || value <= 0) throw new UsageError(`--${name}=${text}: not a positive number`);
+  return value;
+}
+
+/**
+ * @returns the options, or 'help'
+ * @throws UsageError for an unknown option or a bad value
+ */
+export function parseOptions(args: readonly string[]): Options | 'help' {
+  const { values } = parse(args);
+  if (values.help) return 'help';
+  const quick = values.quick ?? false;
+  return {
+    quick,
+    rounds: Math.ceil(positive('rounds', values.rounds, quick ? 1 : DEFAULT_ROUNDS)),
+    windowMs: Math.round(positive('seconds', values.seconds, (quick ? QUICK_WINDOW_MS : DEFAULT_WINDOW_MS) / 1000) * 1000),
+    warmupMs: quick ? QUICK_WARMUP_MS : DEFAULT_WARMUP_MS,
+    only: (values.only ?? []).flatMap((names) => names.split(',')).filter((name) => name !== ''),
+    json: values.json,
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        quick: { type: 'boolean' },
+        rounds: { type: 'string' },
+        seconds: { type: 'string' },
+        only: { type: 'string', multiple: true },
+        json: { type: 'string' },
+        help: { type: 'boolean' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}

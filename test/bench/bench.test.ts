@@ -1,0 +1,87 @@
+/** `npm run bench -- --quick` in one piece: everything is measured, every byte was right, the figures are there. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { Results } from '../../bench/results.js';
+import { buildBinaries, ROOT } from '../../bench/toolchain.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'netmux-bench-'));
+const running = new Set<ChildProcess>();
+afterAll(() => {
+  for (const child of running) child.kill();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** The quick form promises less than a minute; a machine that also runs other tests gets more. */
+const QUICK_TIMEOUT_MS = 180_000;
+
+async function bench(...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [join(ROOT, 'out/bench/run.js'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text;
+    });
+  }
+  const [status] = (await once(child, 'close')) as [number | null];
+  running.delete(child);
+  return { status, ...output };
+}
+
+const SCENARIOS = ['ping-pong-64', 'ping-pong-1000', 'lines-16', 'resp-16', 'resp-64', 'idle', 'timers'];
+
+const built = buildBinaries();
+
+describe.skipIf(typeof built === 'string')('the quick form of the bench', () => {
+  test(
+    'measures everybody who is on this machine, and nobody did wrong',
+    async () => {
+      const file = join(folder, 'quick.json');
+      const { status, stdout, stderr } = await bench('--quick', `--json=${file}`);
+      expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
+
+      const results = JSON.parse(readFileSync(file, 'utf8')) as Results;
+      expect(results.scenarios.map(({ name }) => name)).toEqual(SCENARIOS);
+      expect(results.engines.node).toBe('works');
+      if (process.env.NETMUX_REQUIRE_NATIVE === '1') expect(results.engines.native).toBe('works');
+      for (const scenario of results.scenarios.filter(({ skipped }) => skipped === undefined)) {
+        for (const row of scenario.rows) {
+          const what = `${scenario.name}, ${row.title}: ${row.reason ?? ''}`;
+          const mayBeMissing = row.contestant === 'redis' || (row.contestant === 'netmux-native' && results.engines.native !== 'works');
+          expect(row.state, what).toBe(mayBeMissing && row.state === 'missing' ? 'missing' : 'measured');
+          if (row.state === 'measured') {
+            expect(Object.keys(row.figures), what).toEqual(scenario.figures.map(({ key }) => key));
+            expect(row.ratios.net?.values, what).toHaveLength(1);
+          }
+          expect(stdout).toContain(row.title);
+        }
+      }
+      // Each contestant that needs nothing from the path is in it.
+      expect(results.scenarios[0]!.rows.map(({ contestant }) => contestant)).toEqual(['netmux-native', 'netmux-node', 'net', 'epoll']);
+    },
+    QUICK_TIMEOUT_MS,
+  );
+
+  test('an unknown scenario is refused with the names that there are', async () => {
+    const { status, stderr } = await bench('--only=nonsense');
+    expect(status).toBe(2);
+    for (const name of SCENARIOS) expect(stderr).toContain(name);
+  });
+});
+
+test('an unknown option is refused with the options that there are', async () => {
+  const { status, stderr } = await bench('--nonsense');
+  expect(status).toBe(2);
+  expect(stderr).toContain('--nonsense');
+  expect(stderr).toContain('--rounds=N');
+});
+
+test('the number of rounds must be one', async () => {
+  const { status, stderr } = await bench('--rounds=none');
+  expect(status).toBe(2);
+  expect(stderr).toContain('--rounds=none: not a positive number');
+});
