@@ -1,0 +1,205 @@
+import { NetmuxError } from '../errors.js';
+import { printf } from '../mux/printf.js';
+import { ServerHooks } from './hooks.js';
+import { errorText, peerText } from './log/escape.js';
+import { formatMessage, logTime } from './log/format.js';
+import { type LogFailure, ServerLog } from './log/log.js';
+import { StandardErrorTarget } from './log/standard-error.js';
+import type { OptionTable } from './options/option-row.js';
+import { collectOptions, tableWith } from './options/sources.js';
+import type { ServerOptions, ServerSettings } from './options/table.js';
+
+/** What `run()` takes beside the server's options. */
+export interface RunControl {
+  /** The command line to read options from. Default: the program's own, `process.argv.slice(2)`. */
+  readonly argv?: readonly string[];
+  /** Aborting it is calling `close()`. */
+  readonly signal?: AbortSignal;
+}
+
+/** The properties of a server: its options, complete once `configure` is through, and whatever was set beside them. */
+export type ServerProperties = ServerSettings & {
+  /** Connections accepted so far, those that were refused included. */
+  requests: number;
+  [name: string]: unknown;
+};
+
+/** Before the log is open only errors and warnings are told. */
+const EARLY_LEVEL = 1;
+
+/** What a server is before it serves: its options and its log. (Net::Server) */
+export abstract class ConfiguredServer<Client, Options extends ServerOptions> extends ServerHooks<Client> {
+  /** As `$self->{server}` of the original. */
+  readonly server: ServerProperties;
+  /** Words of the command line that are no options. */
+  args: readonly string[] = [];
+  /** What the constructor got, and what `set_property` set before `configure`. */
+  readonly #constructed: Record<string, unknown>;
+  #control: RunControl;
+  /** What `run()` got. */
+  #given: object = {};
+  /** What `configure` has to say, once there is a log. */
+  #warnings: readonly string[] = [];
+  #log: ServerLog | undefined;
+  #hadLog = false;
+  /** Whether any source has named a port. */
+  protected isPortGiven = false;
+
+  /** @param options go before those of all other sources; what `run()` takes beside them may be given here as well */
+  constructor({ argv = process.argv.slice(2), signal, ...options }: Options & RunControl = {} as Options & RunControl) {
+    super();
+    this.#control = { argv, ...(signal && { signal }) };
+    this.#constructed = { ...(options as object) };
+    this.server = { ...options, requests: 0 } as unknown as ServerProperties;
+  }
+
+  /**
+   * The application's own options: for each name its type and meaning, and a default. They come from all the sources that the
+   * server's come from, and appear in `--help`. (Net::Server `options`)
+   */
+  options(): OptionTable {
+    return {};
+  }
+
+  /** Options for what no other source has. */
+  default_values(): Partial<Options> {
+    return {};
+  }
+
+  /** The port where no source has one. */
+  default_port(): number | string {
+    return 20_203;
+  }
+
+  get_property<Name extends keyof ServerSettings>(name: Name): ServerSettings[Name];
+  get_property(name: string): unknown;
+  get_property(name: string): unknown {
+    return this.server[name];
+  }
+
+  /** Before `configure` (in `configure_hook`) an option counts as given to the constructor; later the value is taken as it is. */
+  set_property(name: string, value: unknown): void {
+    if (Object.hasOwn(tableWith(this.options()), name)) this.#constructed[name] = value;
+    (this.server as Record<string, unknown>)[name] = value;
+  }
+
+  /** @throws NetmuxError `NETMUX_BAD_OPTION` */
+  configure(): void | Promise<void> {
+    const { settings, rest, warnings, places } = collectOptions({
+      constructed: this.#constructed,
+      argv: this.#control.argv ?? [],
+      run: this.#given,
+      defaults: this.default_values(),
+      own: this.options(),
+    });
+    Object.assign(this.server, settings);
+    this.isPortGiven = places.has('port');
+    if (!this.isPortGiven) this.server.port = [this.default_port()];
+    this.args = rest;
+    this.#warnings = warnings;
+  }
+
+  /**
+   * Opens the log. (Net::Server initialize_logging)
+   * @throws NetmuxError `NETMUX_BAD_OPTION`; a system error of the file or the log daemon
+   */
+  async initialize_logging(): Promise<void> {
+    const { log_function: name } = this.server;
+    const method = typeof name === 'string' ? (this as unknown as Record<string, unknown>)[name] : name;
+    const log_function = typeof method === 'function' && typeof name === 'string' ? method.bind(this) : method;
+    this.#log = await ServerLog.open({ ...this.server, log_function } as ServerSettings, (failure) => this.#logFailed(failure));
+    this.#hadLog = true;
+    for (const warning of this.#warnings) this.log(1, warning);
+  }
+
+  /**
+   * Writes to the log what passes the test of the level: 0 error, 1 warning, 2 notice, 3 information, 4 debugging.
+   * @param text taken as it is; with values, a format as `sprintf` has it
+   * @param values in which nothing can end the line: what peers have sent belongs here
+   */
+  log(level: number | string, text: string, ...values: unknown[]): void {
+    const log = this.#log;
+    if (log === undefined ? Number(level) > EARLY_LEVEL : !log.allows(level)) return;
+    const isRaw = log?.isFunction === true || this.server.log_format === 'text' || this.server.log_format === 'json';
+    const shown = isRaw ? values : values.map((value) => (typeof value === 'string' ? peerText(value) : value));
+    const message = values.length === 0 ? text : printf(text, ...shown);
+    if (log?.isFunction) log.write(level, message);
+    else this.write_to_log_hook(Number(level), message);
+  }
+
+  /** The present time as log lines have it: `YYYY/MM/DD-HH:MM:SS`, local. */
+  log_time(): string {
+    return logTime();
+  }
+
+  /** Gets each line that passes the test of the level, where there is no `log_function`, and writes it. */
+  write_to_log_hook(level: number, text: string): void {
+    if (this.#log !== undefined) this.#log.write(level, text);
+    else new StandardErrorTarget().write(formatMessage('classic', level, text));
+  }
+
+  /** The log function has thrown. What is thrown here reaches whoever has logged. */
+  handle_log_error(error: Error, _level?: number | string, _text?: string): void {
+    throw error;
+  }
+
+  /** The log daemon cannot be reached, and `syslog_logopt` does not say `nofatal`. */
+  handle_syslog_error(error: Error, _level?: number | string, _text?: string): void {
+    throw error;
+  }
+
+  /** Whether what is logged at level 0 is to be seen on standard error. */
+  get logsToStderr(): boolean {
+    if (this.write_to_log_hook !== ConfiguredServer.prototype.write_to_log_hook) return false;
+    const { log_level, log_file, log_function } = this.server;
+    return !this.#hadLog || (log_level > 0 && log_function === undefined && log_file === '');
+  }
+
+  /** Opens the log file again under its name, when it was moved away. The signal USR1 does. */
+  reopen_log(): void {
+    this.#log?.reopen();
+  }
+
+  /** @internal Logs an error that costs nobody anything, where a throwing log function must not cost anything either. */
+  complain(error: unknown, during = ''): void {
+    // Where in netmux it was made says nothing.
+    const isOurs = error instanceof NetmuxError || (error instanceof Error && 'syscall' in error);
+    const text = during + (isOurs ? peerText(error.message) : errorText(error));
+    try {
+      this.log(1, text);
+    } catch (second) {
+      new StandardErrorTarget().write(`${text}\nlog: ${errorText(second)}`);
+    }
+  }
+
+  protected get control(): RunControl {
+    return this.#control;
+  }
+
+  /** Takes what `run()` got. */
+  protected runWith({ argv, signal, ...options }: Options & RunControl): void {
+    this.#control = { ...this.#control, ...(argv && { argv }), ...(signal && { signal }) };
+    this.#given = options;
+  }
+
+  /** Before `initialize_logging`, and after the end, messages go to standard error. */
+  protected get isLogOpen(): boolean {
+    return this.#log !== undefined;
+  }
+
+  protected get openLog(): ServerLog {
+    return this.#log!;
+  }
+
+  protected closeLog(): void {
+    this.#log?.close();
+    this.#log = undefined;
+  }
+
+  /** The log itself cannot be asked to tell that a file cannot be written. */
+  #logFailed({ origin, error, level, text }: LogFailure): void {
+    if (origin === 'function') this.handle_log_error(error, level, text);
+    else if (origin === 'syslog') this.handle_syslog_error(error, level, text);
+    else new StandardErrorTarget().write(errorText(error));
+  }
+}

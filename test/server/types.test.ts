@@ -1,0 +1,90 @@
+/** What the compiler knows of servers and clients. Most of it is checked by `npm run lint`; it runs, too. */
+import { describe, expectTypeOf, it } from 'vitest';
+import { type Handle, type InputBuffer, MultiplexClient, MultiplexServer, type Mux, type ServerOptions, serve } from '../../src/index.js';
+
+class Client extends MultiplexClient<Chat> {
+  nick = '';
+
+  override mux_input(mux: Mux<Client>, fh: Handle<Client>, data: InputBuffer): void {
+    expectTypeOf(this.netServer).toEqualTypeOf<Chat>();
+    expectTypeOf(this.peeraddr).toEqualTypeOf<string | undefined>();
+    expectTypeOf(this.connected).toEqualTypeOf<number>();
+    expectTypeOf(fh.data).toEqualTypeOf<Client | undefined>();
+    for (const other of mux.handles()) expectTypeOf(other.data!.nick).toEqualTypeOf<string>();
+    for (const line of data.lines()) this.netServer.say(this, line);
+  }
+}
+
+interface ChatOptions extends ServerOptions {
+  readonly greeting?: string;
+}
+
+class Chat extends MultiplexServer<Client, ChatOptions> {
+  override Client = Client;
+
+  say(client: Client, line: string): void {
+    client.fh.say(client.nick, ': ', line);
+  }
+
+  override allow_deny_hook(client: Client): boolean {
+    return client.nick === '';
+  }
+
+  override async pre_loop_hook(): Promise<void> {
+    expectTypeOf(this.mux).toEqualTypeOf<Mux<Client>>();
+  }
+}
+
+describe('types', () => {
+  it('know the class of clients in hooks and callbacks, and the options', () => {
+    const chat = new Chat({ greeting: 'hello' });
+    expectTypeOf<NonNullable<Parameters<Chat['run']>[0]>>().toHaveProperty('greeting');
+    expectTypeOf<NonNullable<Parameters<Chat['run']>[0]>>().toHaveProperty('signal');
+    expectTypeOf(chat.get_property('drain_timeout')).toEqualTypeOf<number>();
+    expectTypeOf(chat.get_property('greeting')).toEqualTypeOf<unknown>();
+    expectTypeOf(chat.server.requests).toEqualTypeOf<number>();
+    expectTypeOf(chat.ready).toEqualTypeOf<Promise<void>>();
+  });
+
+  it('refuse what would not work', () => {
+    class Stranger extends MultiplexClient {
+      other = 1;
+    }
+    class Wrong extends MultiplexServer<Client> {
+      // @ts-expect-error these are not the clients that the server was declared with
+      override Client = Stranger;
+    }
+    // @ts-expect-error there is no such option
+    const unknown = () => new Chat({ gretting: 'hello' });
+    // @ts-expect-error a number is needed
+    const illTyped = () => Chat.run({ drain_timeout: 'long' });
+    expectTypeOf([Wrong, unknown, illTyped]).toBeArray();
+  });
+
+  it('know the object that callbacks of the server class run on, as far as they say it', () => {
+    class Echo extends MultiplexServer {
+      count = 0;
+      override mux_input(this: MultiplexClient<Echo>, _mux: Mux, fh: Handle, data: InputBuffer): void {
+        expectTypeOf(this.netServer.count).toEqualTypeOf<number>();
+        fh.write(data);
+      }
+    }
+    expectTypeOf(Echo.run).returns.toEqualTypeOf<Promise<void>>();
+  });
+
+  it('know what this is in an object for serve()', () => {
+    const build = () =>
+      serve<Client>({
+        port: 0,
+        post_bind_hook() {
+          expectTypeOf(this.listeners.length).toEqualTypeOf<number>();
+        },
+        mux_connection(mux, fh) {
+          expectTypeOf(this.nick).toEqualTypeOf<string>();
+          expectTypeOf(mux).toEqualTypeOf<Mux<Client>>();
+          expectTypeOf(fh).toEqualTypeOf<Handle<Client>>();
+        },
+      });
+    expectTypeOf(build).returns.toEqualTypeOf<MultiplexServer<Client>>();
+  });
+});
