@@ -22,7 +22,7 @@ export abstract class ServerHooks<Client> {
 
   /**
    * Decides about a client that the access lists admit. While a promise is pending, the client waits, and nobody else does;
-   * where it takes longer than `admission_timeout`, or fails, the client is refused.
+   * where it takes longer than `allow_deny_timeout` seconds, or fails, the client is refused.
    */
   allow_deny_hook(_client: Client): boolean | Promise<boolean> {
     return true;

@@ -8,12 +8,10 @@ import { InputBuffer } from '../../src/mux/input-buffer.js';
 import { planListening } from '../../src/mux/listen-options.js';
 import { Mux } from '../../src/mux/mux.js';
 import { MUX_OPTIONS, type MuxOptionRow } from '../../src/mux/options.js';
-import { codeBlocks, folderWithNetmux, readDocument } from './documents.js';
+import { codeBlocks, DOCUMENTS, folderWithNetmux, readDocument } from './documents.js';
 import { ROOT, run } from './programs.js';
 
 const API = readDocument('docs/api.md');
-
-const DOCUMENTS = ['README.md', 'docs/api.md', 'docs/recipes.md', 'docs/errors.md', 'docs/engines.md', 'CONTRIBUTING.md'];
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
