@@ -8,6 +8,10 @@ import { InputBuffer } from '../../src/mux/input-buffer.js';
 import { planListening } from '../../src/mux/listen-options.js';
 import { Mux } from '../../src/mux/mux.js';
 import { MUX_OPTIONS, type MuxOptionRow } from '../../src/mux/options.js';
+import { MultiplexClient } from '../../src/server/client.js';
+import { ConfiguredServer } from '../../src/server/configured-server.js';
+import { ServerHooks } from '../../src/server/hooks.js';
+import { MultiplexServer } from '../../src/server/multiplex-server.js';
 import { codeBlocks, DOCUMENTS, folderWithNetmux, readDocument } from './documents.js';
 import { ROOT, run } from './programs.js';
 
@@ -92,12 +96,23 @@ describe('docs/api.md', () => {
     ['Handle', Handle, 'src/mux/handle.ts', '## Handle'],
     ['Listener', Listener, 'src/mux/handle.ts', '## mux.listen(options)'],
     ['InputBuffer', InputBuffer, 'src/mux/input-buffer.ts', '## InputBuffer'],
+    ['MultiplexClient', MultiplexClient, 'src/server/client.ts', '## MultiplexClient'],
   ])('has every member of %s', (_name, type, source, heading) => {
     const text = section(heading.slice(3));
     const missing = members(type, source).filter((name) => !new RegExp(`[\`.]${name}\\b`).test(text));
     const elsewhere = ['listen', 'connect']; // have headings of their own
     expect(missing.filter((name) => !elsewhere.includes(name))).toEqual([]);
   });
+});
+
+it('docs/api.md and docs/hooks.md have every member of a server', () => {
+  const text = `${section('MultiplexServer')}${readDocument('docs/hooks.md')}`;
+  const types = [MultiplexServer, ConfiguredServer, ServerHooks];
+  const sources = ['multiplex-server.ts', 'configured-server.ts', 'hooks.ts'];
+  const names = types.flatMap((type, index) => members(type, `src/server/${sources[index]}`));
+  // What only classes made from these see.
+  const inherited = ['control', 'runWith', 'isLogOpen', 'openLog', 'closeLog'];
+  expect(names.filter((name) => !inherited.includes(name) && !new RegExp(`[\`.]${name}\\b`).test(text))).toEqual([]);
 });
 
 it('docs/errors.md has every code, in order', () => {
