@@ -13,10 +13,10 @@ if (['node-gyp', 'typescript'].every((name) => existsSync(join(root, 'node_modul
   console.log('netmux: nothing was built: the development dependencies are not installed');
 }
 
-function prepare() {
+async function prepare() {
   const native = buildNative();
   if (native.unavailable !== undefined) console.log(`netmux: addon not built, only the pure-Node engine works here: ${native.unavailable}`);
-  const typescript = buildTypeScript();
+  const typescript = await buildTypeScript();
   for (const [what, failed] of [
     ['the addon', native.failed],
     ['TypeScript', typescript.failed],

@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
 
-/** The folder of the library: a place in here says nothing to whom a message is for. */
+/**
+ * The folder of the library, above src/server/ and above dist/lib/: a place in here says nothing to whom a message is for.
+ */
 const LIBRARY = fileURLToPath(new URL('..', import.meta.url));
 
 /** One line of a stack: the file and the line, with or without the function's name before it. */

@@ -1,5 +1,5 @@
-// Where the loader looks for the addon, and what it says when there is none. It runs as compiled, in processes of their own,
-// since what is loaded once into a process stays.
+// Where the loader looks for the addon, and what it says when there is none. It runs as compiled (out/src/, where the loader is a module of its own),
+// in processes of their own, since what is loaded once into a process stays.
 import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -46,7 +46,7 @@ describe('the loader', () => {
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'netmux-load-'));
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'netmux', type: 'module' }));
-    cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true });
+    cpSync(join(root, 'out/src'), join(folder, 'dist'), { recursive: true });
   });
 
   afterEach(() => rmSync(folder, { recursive: true, force: true }));

@@ -92,10 +92,13 @@ describe('prepare', () => {
   it('takes what has no source any more out of the package', { timeout: TIMEOUT_MS }, async () => {
     writeFileSync(join(clone, 'src/renamed.ts'), 'export const renamed = 1;\n');
     await prepare({ PATH: emptyPath, CXX: '' });
-    expect(existsSync(join(clone, 'dist/renamed.js'))).toBe(true);
+    expect(existsSync(join(clone, 'out/src/renamed.js'))).toBe(true);
     rmSync(join(clone, 'src/renamed.ts'));
+    writeFileSync(join(clone, 'dist/renamed.js'), '');
     expect((await prepare({ PATH: emptyPath, CXX: '' })).status).toBe(0);
-    expect(readdirSync(join(clone, 'dist')).filter((file) => file.startsWith('renamed'))).toEqual([]);
+    for (const folder of ['out/src', 'dist']) {
+      expect(readdirSync(join(clone, folder)).filter((file) => file.startsWith('renamed'))).toEqual([]);
+    }
   });
 
   it('builds nothing, and breaks nothing, where the development dependencies are missing', async () => {
