@@ -7,7 +7,10 @@ const SCENARIO_TESTS = 'test/scenarios/**/*.test.ts';
 export default defineConfig({
   resolve: {
     // Tests run on the sources: a stale dist/ must not make a test pass.
-    alias: [{ find: /^netmux$/, replacement: fileURLToPath(new URL('./src/index.ts', import.meta.url)) }],
+    alias: [
+      { find: /^netmux$/, replacement: fileURLToPath(new URL('./src/index.ts', import.meta.url)) },
+      { find: /^netmux\/(framing|testing)$/, replacement: fileURLToPath(new URL('./src/$1/index.ts', import.meta.url)) },
+    ],
   },
   test: {
     testTimeout: 20_000,

@@ -3,7 +3,7 @@ import { LineIterator } from './line-iterator.js';
 import { decodeAscii } from './text.js';
 
 /** Longest line and frame unless the caller says otherwise, in bytes: what a peer may make us keep without meaning to. */
-const DEFAULT_MAX_LENGTH = 64 * 1024;
+export const DEFAULT_MAX_LENGTH = 64 * 1024;
 
 /** So many bytes are searched by a loop: most lines end within them, and a view for `indexOf` costs as much as the loop. */
 const NEAR_BYTES = 96;

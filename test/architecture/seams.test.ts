@@ -10,9 +10,11 @@ const NEIGHBOURS: Record<string, readonly string[]> = {
   native: [],
   engine: ['native'],
   mux: ['engine'],
+  framing: ['mux'],
   server: ['mux'],
   cli: ['server'],
   index: ['server', 'mux', 'engine'],
+  testing: ['engine', 'native'],
 };
 
 const MAX_LINES = 500;

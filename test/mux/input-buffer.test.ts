@@ -4,50 +4,11 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { InputBuffer } from '../../src/mux/input-buffer.js';
-import { Leftovers } from '../../src/mux/leftovers.js';
-
-const SLOT = 3;
+import type { InputBuffer } from '../../src/mux/input-buffer.js';
+import { Connection, everySplit } from './pieces.js';
 
 /** A failure is reported before the test's own time is over, shrunk as far as it got. */
 const PATIENCE = { interruptAfterTimeLimit: 10_000 };
-
-/** One connection: does with each piece what the dispatcher does. */
-class Connection {
-  readonly input = new InputBuffer();
-  readonly #leftovers = new Leftovers();
-  #hasLeftover = false;
-
-  receive(piece: Uint8Array, callback: (input: InputBuffer) => void): void {
-    // The piece lies somewhere in a slab that is full of other things.
-    const slab = Buffer.alloc(piece.length + 20, '\n');
-    slab.set(piece, 7);
-    if (this.#hasLeftover) this.#leftovers.presentWith(SLOT, this.input, slab, 7, piece.length);
-    else this.input.present(slab, 7, 7 + piece.length);
-    callback(this.input);
-    this.#hasLeftover = this.#leftovers.keep(SLOT, this.input);
-    this.input.seal();
-    slab.fill(0xee);
-  }
-
-  unread(): Buffer {
-    return this.#leftovers.copy(SLOT);
-  }
-}
-
-/** All ways to cut `bytes` in pieces, none of them empty. */
-function* everySplit(bytes: Buffer): Generator<Buffer[]> {
-  for (let cuts = 0; cuts < 2 ** (bytes.length - 1); cuts += 1) {
-    const pieces: Buffer[] = [];
-    let from = 0;
-    for (let at = 1; at <= bytes.length; at += 1) {
-      if (at < bytes.length && ((cuts >> (at - 1)) & 1) === 0) continue;
-      pieces.push(bytes.subarray(from, at));
-      from = at;
-    }
-    yield pieces;
-  }
-}
 
 /** The complete lines of a buffer, the simple way, and how many bytes they are. */
 function linesOf(bytes: Buffer): { lines: string[]; length: number } {
