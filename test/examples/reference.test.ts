@@ -141,7 +141,10 @@ it.each(DOCUMENTS)('the links of %s lead somewhere', (path) => {
   }
 });
 
-it('the TypeScript in the documents passes the strict checks of a user, who has @types/node', async () => {
+// A compiler takes its time where others compute as well.
+const COMPILE_TIMEOUT_MS = 120_000;
+
+it('the TypeScript in the documents passes the strict checks of a user, who has @types/node', { timeout: COMPILE_TIMEOUT_MS }, async () => {
   const folder = folderWithNetmux();
   const files = DOCUMENTS.flatMap((path) => codeBlocks(readDocument(path), 'ts')).map((code, index) => {
     const file = join(folder, `block-${index}.mts`);
