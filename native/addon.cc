@@ -321,6 +321,11 @@ Napi::Value Descriptor(const Napi::CallbackInfo& info) {
   return number(info, environment->reactor().fd_of(natural(info[0])));
 }
 
+Napi::Value Lingering(const Napi::CallbackInfo& info) {
+  Environment* environment = opened(info);
+  return environment == nullptr ? Napi::Value() : number(info, environment->reactor().lingering());
+}
+
 Napi::Value UnsentOutput(const Napi::CallbackInfo& info) {
   Environment* environment = opened(info);
   if (environment == nullptr || !fits(info, "n")) return {};
@@ -453,6 +458,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   define("release", Release);
   define("address", Address);
   define("descriptor", Descriptor);
+  define("lingering", Lingering);
   define("unsentOutput", UnsentOutput);
   define("reference", Reference);
   define("referenced", Referenced);

@@ -66,6 +66,8 @@ class Reactor {
   // Writes the address block of one side of the socket to `block` (kAddressRoom bytes). Its length, or −errno.
   int address(uint32_t number, bool remote, uint8_t* block);
   int fd_of(uint32_t number);
+  // Connections that wait for their peer's end before they are closed.
+  uint32_t lingering() const { return lingering_; }
   // Null if the slot has nothing unsent.
   const Outbox* outbox_of(uint32_t number);
 

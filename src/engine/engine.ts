@@ -36,6 +36,8 @@ export interface SocketOptions {
   readonly readSize?: number;
   /** Mode of a UNIX socket file, e.g. 0o660. Default: by umask. */
   readonly mode?: number;
+  /** Of a UNIX socket that is taken over: where it is bound, for the engine that cannot ask the kernel. */
+  readonly path?: string;
 }
 
 /** What a slot holds: `HandleKind` of the contract. */
@@ -67,6 +69,8 @@ export interface Engine {
   connect(address: Address, options: SocketOptions): number;
   /** Takes over a descriptor of this process: a socket, pipe or terminal. It is set non-blocking; `release` sets it back. */
   adopt(descriptor: number, options: SocketOptions): Opened;
+  /** Takes over a listening socket of this process, which also the engine can that cannot `adopt`; a datagram socket where it can. */
+  adoptListener(descriptor: number, options: SocketOptions): Opened;
   /** Forgets a slot without closing its descriptor, which is returned, and frees the slot. Queued output is dropped. */
   release(slot: number): number;
 
@@ -74,6 +78,8 @@ export interface Engine {
   address(slot: number, side: 'local' | 'remote'): Address | undefined;
   /** The descriptor, −1 where it is not known. */
   descriptor(slot: number): number;
+  /** How many closed connections wait for their peer's end, so that it gets all that was sent. */
+  readonly lingering: number;
   /** A copy of what the engine holds unsent of this slot (not of what still lies in the ring). */
   outbox(slot: number): Buffer;
   /** Keeps `buffer` until it is sent, for `CommandKind.WriteReference`. */

@@ -60,6 +60,10 @@ class NativeEngine implements Engine {
     return { slot: found % MAX_HANDLES_LIMIT, kind: Math.floor(found / MAX_HANDLES_LIMIT) };
   }
 
+  adoptListener(descriptor: number, options: SocketOptions): Opened {
+    return this.adopt(descriptor, options);
+  }
+
   release(slot: number): number {
     return this.#addon.release(slot);
   }
@@ -70,6 +74,10 @@ class NativeEngine implements Engine {
 
   descriptor(slot: number): number {
     return this.#addon.descriptor(slot);
+  }
+
+  get lingering(): number {
+    return this.#addon.lingering();
   }
 
   outbox(slot: number): Buffer {

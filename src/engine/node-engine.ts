@@ -1,15 +1,15 @@
 import { createSocket } from 'node:dgram';
 import { chmodSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { systemError } from '../errors.js';
 import type { Address } from './address.js';
-import { DEFAULT_BACKLOG, DEFAULT_READ_SIZE, type Engine, type Opened, type SocketOptions } from './engine.js';
+import { DEFAULT_BACKLOG, DEFAULT_READ_SIZE, type Engine, HandleKind, type Opened, type SocketOptions } from './engine.js';
 import { hostForNode } from './node-address.js';
 import { NodeDatagram } from './node-datagram.js';
 import type { NodeHandle } from './node-handle.js';
 import { notOnThisEngine } from './node-limits.js';
-import { NodeListener } from './node-listener.js';
+import { type ListenerOrigin, NodeListener } from './node-listener.js';
 import { NodeReactor } from './node-reactor.js';
 import { NodeStream, type StreamOrigin } from './node-stream.js';
 import { clearPath, pathError } from './node-unix-path.js';
@@ -23,6 +23,11 @@ const NEVER_MS = 2 ** 31 - 1;
  */
 const STREAM_OPTIONS = { allowHalfOpen: true, highWaterMark: 1 } as const;
 
+/** What makes servers that accept as netmux wants it. */
+function serverMaker({ noDelay = true, keepAlive = false }: SocketOptions): () => Server {
+  return () => createServer({ ...STREAM_OPTIONS, pauseOnConnect: true, noDelay, keepAlive });
+}
+
 /** The engine over `node:net` and `node:dgram`. `docs/engines.md` says what it cannot do as the native one does. */
 export class NodeEngine extends NodeReactor implements Engine {
   readonly name = 'node';
@@ -33,12 +38,8 @@ export class NodeEngine extends NodeReactor implements Engine {
     if (options.reusePort) throw notOnThisEngine('reusePort');
     const path = address.family === 'unix' ? address.path : undefined;
     const { backlog = DEFAULT_BACKLOG, readSize = DEFAULT_READ_SIZE } = options;
-    const server = createServer({
-      ...STREAM_OPTIONS,
-      pauseOnConnect: true,
-      noDelay: options.noDelay ?? true,
-      keepAlive: options.keepAlive ?? false,
-    });
+    const another = serverMaker(options);
+    const server = another();
     const begin = () =>
       new Promise<void>((resolve, reject) => {
         server.once('error', reject);
@@ -59,7 +60,7 @@ export class NodeEngine extends NodeReactor implements Engine {
       await begin();
     }
     try {
-      return this.#install((slot) => new NodeListener(this, slot, server, { readSize, backlog, path }), 'listen');
+      return this.#install((slot) => new NodeListener(this, slot, server, { readSize, backlog, path, another }), 'listen');
     } catch (error) {
       server.close();
       throw error;
@@ -109,6 +110,18 @@ export class NodeEngine extends NodeReactor implements Engine {
 
   adopt(_descriptor: number, _options: SocketOptions): Opened {
     throw notOnThisEngine('adopt');
+  }
+
+  adoptListener(descriptor: number, options: SocketOptions): Opened {
+    const { backlog = DEFAULT_BACKLOG, readSize = DEFAULT_READ_SIZE } = options;
+    const another = serverMaker(options);
+    const server = another();
+    server.on('error', () => {}); // what it says in a tick is thrown here
+    server.listen({ fd: descriptor }, backlog);
+    if (!server.listening) throw systemError(constants.errno.EINVAL, 'listen', { address: `descriptor ${descriptor}` });
+    const path = server.address() === null ? (options.path ?? '') : undefined;
+    const origin: ListenerOrigin = { readSize, backlog, path, another, isAdopted: true };
+    return { slot: this.#install((slot) => new NodeListener(this, slot, server, origin), 'listen'), kind: HandleKind.Listener };
   }
 
   release(slot: number): number {

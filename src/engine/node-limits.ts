@@ -2,7 +2,7 @@ import { NetmuxError } from '../errors.js';
 
 /** What the pure-Node engine refuses, by a short name. `docs/engines.md` has the same rows, word for word; a test compares them. */
 export const NOT_ON_NODE = {
-  adopt: 'foreign descriptors: `mux.add(fd)`, `listen({ fd })`',
+  adopt: 'foreign descriptors: `mux.add(fd)`; `listen({ fd })` of a datagram socket',
   unixDatagram: "UNIX datagram sockets: `listen({ path, proto: 'unixdgram' })`",
   reusePort: 'SO_REUSEPORT: `listen({ reusePort: true })`',
   release: 'taking a listener or a datagram socket out: `mux.remove(listener)`',

@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { constants } from 'node:os';
 import { type CloseMode, HandleKind, RecordKind } from '../native/contract.js';
@@ -5,47 +6,55 @@ import type { Address } from './address.js';
 import { addressFromNode } from './node-address.js';
 import { descriptorOf, errnoOf, NodeHandle, type NodeTurn } from './node-handle.js';
 import { LISTENER_ERROR_INTERVAL_MS, notOnThisEngine } from './node-limits.js';
-import { closeKeepingOthers, fileAt } from './node-unix-path.js';
+import { closeKeepingFile, closeKeepingOthers, fileAt } from './node-unix-path.js';
+import { duplicate } from './process-calls.js';
 
 /** How a listener was opened. */
 export interface ListenerOrigin {
   readonly readSize: number;
   readonly backlog: number;
   readonly path: string | undefined;
+  /** Makes another server like the one that was opened. */
+  readonly another: () => Server;
+  /** The socket was bound by others: libuv does not know its path. */
+  readonly isAdopted?: true;
 }
 
-/** A listening socket. Node accepts by itself; what comes before `Start` or while paused waits here, unread. */
+/**
+ * A listening socket. Node accepts by itself; what comes before `Start` waits here, unread. What comes while paused waits in the
+ * kernel, where the addon can take the socket out of Node's hands, and otherwise here as well.
+ */
 export class NodeListener extends NodeHandle {
   readonly kind = HandleKind.Listener;
   /** Bytes that one read of its connections delivers. */
   readonly readSize: number;
   /** Its UNIX path. */
   readonly path: string | undefined;
-  readonly #server: Server;
-  /** The file that was bound. */
-  readonly #file: string | undefined;
+  readonly #another: () => Server;
+  #server: Server;
+  /** The file that libuv has bound. */
+  #file: string | undefined;
+  /** The socket while Node does not have it; −1 = it does. */
+  #resting = -1;
   /** How many connections may wait here; what comes beyond is closed. */
   readonly #backlog: number;
+  /** As it was last asked for: a resting socket has nobody who could be asked. */
+  #address: Address | undefined;
   #accepted: Socket[] = [];
   #lastError_ms = Number.NEGATIVE_INFINITY;
 
-  constructor(reactor: NodeTurn, slot: number, server: Server, { readSize, backlog, path }: ListenerOrigin) {
+  constructor(reactor: NodeTurn, slot: number, server: Server, { readSize, backlog, path, another, isAdopted }: ListenerOrigin) {
     super(reactor, slot);
-    this.#server = server;
+    this.#another = another;
     this.#backlog = Math.max(backlog, 1); // as the kernel does
     this.readSize = readSize;
     this.path = path;
-    this.#file = path === undefined ? undefined : fileAt(path);
-    server.unref();
-    server.on('connection', (socket) => this.#connection(socket));
-    server.on('error', (error) => {
-      if (!this.closed && this.#mayComplain()) reactor.report(RecordKind.ListenerError, this, errnoOf(error, constants.errno.EIO));
-      reactor.turn();
-    });
+    this.#file = path === undefined || isAdopted ? undefined : fileAt(path);
+    this.#server = this.#watched(server);
   }
 
   get readable(): boolean {
-    return !this.paused && this.#accepted.length > 0;
+    return (!this.paused || this.#resting >= 0) && this.#accepted.length > 0;
   }
 
   read(records: Int32Array, at: number): RecordKind | undefined {
@@ -64,11 +73,36 @@ export class NodeListener extends NodeHandle {
     return RecordKind.Accept;
   }
 
+  override pause(): void {
+    super.pause();
+    if (this.#resting >= 0) return;
+    this.address('local');
+    try {
+      this.#resting = duplicate(this.descriptor());
+    } catch {
+      return; // without the addon, or without descriptors, connections wait here
+    }
+    const close = () => this.#server.close();
+    if (this.#file === undefined) close();
+    else closeKeepingFile(this.path!, close);
+    this.#file = undefined; // it stays where it is, and libuv has forgotten about it
+  }
+
+  override resume(): void {
+    if (this.#resting >= 0) {
+      this.#server = this.#watched(this.#another());
+      this.#server.listen({ fd: this.#resting }, this.#backlog);
+      this.#resting = -1;
+    }
+    super.resume();
+  }
+
   end(_mode: CloseMode, freed: () => void): void {
     for (const socket of this.#accepted) socket.destroy();
     this.#accepted = [];
-    if (this.path === undefined) this.#server.close();
-    else closeKeepingOthers(this.path, this.#file, () => this.#server.close());
+    if (this.#resting >= 0) closeSync(this.#resting);
+    else if (this.#file === undefined) this.#server.close();
+    else closeKeepingOthers(this.path!, this.#file, () => this.#server.close());
     freed();
   }
 
@@ -80,11 +114,22 @@ export class NodeListener extends NodeHandle {
     if (side === 'remote') return undefined;
     if (this.path !== undefined) return { family: 'unix', path: this.path };
     const bound = this.#server.address();
-    return bound === null || typeof bound === 'string' ? undefined : addressFromNode(bound.address, bound.port);
+    if (bound !== null && typeof bound !== 'string') this.#address = addressFromNode(bound.address, bound.port);
+    return this.#address;
   }
 
   descriptor(): number {
-    return descriptorOf(this.#server);
+    return this.#resting >= 0 ? this.#resting : descriptorOf(this.#server);
+  }
+
+  #watched(server: Server): Server {
+    server.unref();
+    server.on('connection', (socket) => this.#connection(socket));
+    server.on('error', (error) => {
+      if (!this.closed && this.#mayComplain()) this.reactor.report(RecordKind.ListenerError, this, errnoOf(error, constants.errno.EIO));
+      this.reactor.turn();
+    });
+    return server;
   }
 
   #connection(socket: Socket): void {

@@ -41,6 +41,7 @@ export class NodeReactor implements NodeTurn {
   readonly ring: CommandRing;
   readonly slots: SlotTable;
   readSlab: Buffer;
+  lingering = 0;
 
   readonly #origin_ms = performance.now();
   readonly #timers: NodeTimers;
@@ -299,6 +300,12 @@ export class NodeReactor implements NodeTurn {
     const leaving = this.#leaving;
     if (leaving.length === 0) return;
     this.#leaving = [];
-    for (const { handle, mode } of leaving) handle.end(mode, () => this.slots.free(handle.slot));
+    for (const { handle, mode } of leaving) {
+      this.lingering += 1;
+      handle.end(mode, () => {
+        this.lingering -= 1;
+        this.slots.free(handle.slot);
+      });
+    }
   }
 }

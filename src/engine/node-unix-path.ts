@@ -43,13 +43,19 @@ export function fileAt(path: string): string | undefined {
 }
 
 /**
- * Closes a listener at `path`. libuv unlinks the path then, whosever it is by now: another's file is kept aside meanwhile.
+ * Closes a listener at `path`, and its file with it. libuv unlinks the path, whosever it is by now: another's file stays.
  *
  * @param own what `fileAt` said when it was bound
  */
 export function closeKeepingOthers(path: string, own: string | undefined, close: () => void): void {
   const now = fileAt(path);
-  if (now === undefined || now === own) {
+  if (now === undefined || now === own) close();
+  else closeKeepingFile(path, close);
+}
+
+/** Closes a listener at `path`. libuv unlinks the path then: the file is kept aside meanwhile. */
+export function closeKeepingFile(path: string, close: () => void): void {
+  if (path.startsWith('\0')) {
     close();
     return;
   }

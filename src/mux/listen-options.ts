@@ -41,9 +41,11 @@ export interface ListenPathOptions extends SharedListenOptions {
   readonly proto?: 'unix' | 'unixdgram';
 }
 
-/** A socket that is bound and listening already. It is not closed with the file it may be bound to. */
+/** A socket that is bound and listening already. The file it may be bound to stays when it is closed, unless `path` names it. */
 export interface ListenDescriptorOptions extends SharedListenOptions {
   readonly fd: number;
+  /** The path of a UNIX socket whose file is to be removed with the listener. */
+  readonly path?: string;
 }
 
 export type ListenOptions = ListenPortOptions | ListenPathOptions | ListenDescriptorOptions;
@@ -52,13 +54,13 @@ export type ListenOptions = ListenPortOptions | ListenPathOptions | ListenDescri
 export type ListenPlan = { readonly socket: SocketOptions; readonly isDatagram: boolean } & (
   | { readonly host: string; readonly port: number }
   | { readonly path: string }
-  | { readonly fd: number }
+  | { readonly fd: number; readonly path?: string }
 );
 
 const SHARED = ['backlog', 'noDelay', 'keepAlive'] as const;
 const PORT_OPTIONS = ['port', 'host', 'proto', 'ipv6Only', 'reusePort', 'broadcast', ...SHARED];
 const PATH_OPTIONS = ['path', 'mode', 'proto', ...SHARED];
-const DESCRIPTOR_OPTIONS = ['fd', ...SHARED];
+const DESCRIPTOR_OPTIONS = ['fd', 'path', ...SHARED];
 
 /**
  * @param readSize of the mux
@@ -69,7 +71,10 @@ export function planListening(options: ListenOptions, readSize: number): ListenP
   const socket = socketOptions(given, readSize);
   if (given.fd !== undefined) {
     checkedNames('listen', given, DESCRIPTOR_OPTIONS);
-    return { fd: checkedInteger('listen', 'fd', given.fd, 0, MAX_INT32), socket, isDatagram: false };
+    const fd = checkedInteger('listen', 'fd', given.fd, 0, MAX_INT32);
+    if (given.path === undefined) return { fd, socket, isDatagram: false };
+    const path = checkedPath('listen', given.path);
+    return { fd, path, socket: { ...socket, path }, isDatagram: false };
   }
   if (given.path !== undefined) {
     checkedNames('listen', given, PATH_OPTIONS);

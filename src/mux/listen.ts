@@ -64,7 +64,7 @@ export class Listening extends SetUp {
   #adopt(descriptor: number): { slot: number; kind: number } {
     const { engine, slots } = this.dispatcher;
     if (slots.descriptors.has(descriptor)) throw systemError(constants.errno.EEXIST, 'listen', { address: `descriptor ${descriptor}` });
-    const { slot, kind } = slots.adopt(descriptor, this.#plan.socket);
+    const { slot, kind } = slots.adoptListener(descriptor, this.#plan.socket);
     if (kind === HandleKind.Stream) {
       slots.vacate(slot);
       engine.release(slot);

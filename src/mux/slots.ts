@@ -76,7 +76,15 @@ export class Slots {
 
   /** Takes over a descriptor that is not known yet. */
   adopt(descriptor: number, options: SocketOptions): Opened {
-    const opened = this.engine.adopt(descriptor, options);
+    return this.#noted(descriptor, this.engine.adopt(descriptor, options));
+  }
+
+  /** The same of a listening or datagram socket. */
+  adoptListener(descriptor: number, options: SocketOptions): Opened {
+    return this.#noted(descriptor, this.engine.adoptListener(descriptor, options));
+  }
+
+  #noted(descriptor: number, opened: Opened): Opened {
     this.#adopted.set(opened.slot, descriptor);
     this.descriptors.add(descriptor);
     return opened;

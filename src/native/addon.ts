@@ -27,6 +27,8 @@ export interface NativeAddon {
   address(slot: number, remote: boolean, block: Uint8Array): number;
   /** @returns the descriptor, −1 for a slot that is not in use */
   descriptor(slot: number): number;
+  /** How many connections wait for their peer's end before they are closed. */
+  lingering(): number;
   /** A copy of the slot's outbox; −EFAULT if a referenced buffer has vanished. */
   unsentOutput(slot: number): Buffer | number;
   /** Keeps a buffer until it is sent. @returns its number, −1 if there is no memory */

@@ -38,7 +38,8 @@ export class Admission<Client extends MultiplexClient<Logging>> {
   readonly #Connection: ConnectionClass<Client>;
   /** The callbacks of connections that are not admitted: refused, or waiting. */
   readonly #outside: MuxCallbacks<Client>;
-  #pending = 0;
+  /** Connections whose verdict is a promise. */
+  readonly #waiting = new Set<object>();
 
   /**
    * @param Connection the class of the objects to make
@@ -51,6 +52,11 @@ export class Admission<Client extends MultiplexClient<Logging>> {
     this.#Connection = Connection;
     this.shared = new this.#Connection(server, first);
     this.#outside = outside(this.shared);
+  }
+
+  /** Whether a connection is still being decided about. */
+  isPending(fh: object): boolean {
+    return this.#waiting.has(fh);
   }
 
   /** The callbacks of a listener: connections come here, all else is the shared object's. */
@@ -109,17 +115,17 @@ export class Admission<Client extends MultiplexClient<Logging>> {
 
   async #wait(client: Client, verdict: PromiseLike<boolean>): Promise<void> {
     const { fh } = client;
-    if (this.#pending >= this.#limits.pending) {
+    if (this.#waiting.size >= this.#limits.pending) {
       this.#server.log(1, 'More than %d clients wait to be admitted: one is refused', this.#limits.pending);
       Promise.resolve(verdict).catch(() => {});
       this.#refuse(client);
       return;
     }
-    this.#pending += 1;
+    this.#waiting.add(fh);
     this.#mux.setCallbackObject(this.#outside, fh);
     fh.pause();
     const isAdmitted = await beforeDeadline(verdict, this.#limits.seconds).catch((error) => this.#complain(error));
-    this.#pending -= 1;
+    this.#waiting.delete(fh);
     if (fh.closed) return;
     fh.resume();
     if (!isAdmitted) {

@@ -1,6 +1,9 @@
 import { getSystemErrorMap } from 'node:util';
 import type { ListenPathOptions, ListenPortOptions } from '../mux/listen-options.js';
 
+/** In the place of a protocol. */
+const ACTIVATED = 'ACTIVATED';
+
 export type Protocol = 'tcp' | 'udp' | 'unix' | 'unixdgram';
 
 export const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp', 'unix', 'unixdgram'];
@@ -43,7 +46,7 @@ export function socketKey(spec: BindSpec): string {
 }
 
 /** A socket that the program before a restart left open. */
-export interface InheritedSocket {
+export interface InheritedEntry {
   readonly fd: number;
   /** What `socketKey` says of the configuration that it belongs to. */
   readonly key: string;
@@ -63,8 +66,18 @@ export function boundSocketEntry(fd: number, spec: BindSpec, port: number): stri
   return bound === configured ? entry : `${entry}|${configured}`;
 }
 
+/** The same for a socket that a service manager has opened: instead of a configuration it has a name. */
+export function activatedEntry(fd: number, name: string): string {
+  return `${fd}|*|${Buffer.from(name).toString('base64url')}|${ACTIVATED}|*`;
+}
+
+/** The name behind such an entry; undefined for others. */
+export function activatedName({ key, port }: InheritedEntry): string | undefined {
+  return key === `*|${port}|${ACTIVATED}|*` ? Buffer.from(port, 'base64url').toString() : undefined;
+}
+
 /** Reads `BOUND_SOCKETS`. What has not its form is no entry: the variable may be anybody's. */
-export function parseBoundSockets(text: string): InheritedSocket[] {
+export function parseBoundSockets(text: string): InheritedEntry[] {
   return text.split(/;\s*/).flatMap((entry) => {
     const [fd, host, port, proto, family, configured, ...rest] = entry.trim().split('|');
     if (fd === undefined || !/^\d{1,9}$/.test(fd) || !host || !port || !proto || !family || rest.length > 0) return [];

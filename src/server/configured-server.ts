@@ -24,6 +24,13 @@ export type ServerProperties = ServerSettings & {
   [name: string]: unknown;
 };
 
+/** What the sources of options have. */
+export interface ReadSettings {
+  readonly settings: ServerSettings;
+  /** Whether any of them has named a port. */
+  readonly isPortGiven: boolean;
+}
+
 /** Before the log is open only errors and warnings are told. */
 const EARLY_LEVEL = 1;
 
@@ -85,16 +92,9 @@ export abstract class ConfiguredServer<Client, Options extends ServerOptions> ex
 
   /** @throws NetmuxError `NETMUX_BAD_OPTION` */
   configure(): void | Promise<void> {
-    const { settings, rest, warnings, places } = collectOptions({
-      constructed: this.#constructed,
-      argv: this.#control.argv ?? [],
-      run: this.#given,
-      defaults: this.default_values(),
-      own: this.options(),
-    });
+    const { settings, rest, warnings, isPortGiven } = this.#collect();
     Object.assign(this.server, settings);
-    this.isPortGiven = places.has('port');
-    if (!this.isPortGiven) this.server.port = [this.default_port()];
+    this.isPortGiven = isPortGiven;
     this.args = rest;
     this.#warnings = warnings;
   }
@@ -172,6 +172,14 @@ export abstract class ConfiguredServer<Client, Options extends ServerOptions> ex
     }
   }
 
+  /**
+   * What `configure` would find now.
+   * @throws NetmuxError `NETMUX_BAD_OPTION`
+   */
+  protected readSettings(): ReadSettings {
+    return this.#collect();
+  }
+
   protected get control(): RunControl {
     return this.#control;
   }
@@ -194,6 +202,19 @@ export abstract class ConfiguredServer<Client, Options extends ServerOptions> ex
   protected closeLog(): void {
     this.#log?.close();
     this.#log = undefined;
+  }
+
+  #collect() {
+    const { settings, rest, warnings, places } = collectOptions({
+      constructed: this.#constructed,
+      argv: this.#control.argv ?? [],
+      run: this.#given,
+      defaults: this.default_values(),
+      own: this.options(),
+    });
+    const isPortGiven = places.has('port');
+    if (!isPortGiven) settings.port = [this.default_port()];
+    return { settings, rest, warnings, isPortGiven };
   }
 
   /** The log itself cannot be asked to tell that a file cannot be written. */

@@ -6,11 +6,23 @@ import type { Mux } from '../mux/mux.js';
 /** How often a drain looks who is left, and closes its next connections. */
 const TICK_MS = 10;
 
+const MS_PER_SECOND = 1000;
+
+/** In place of the bytes of a connection that is due already. */
+const FOUND = -1;
+
 export interface DrainOptions {
   /** Seconds that unsent output is given. */
   readonly seconds: number;
   /** Connections that are closed per second; 0 = all at once. */
   readonly rate: number;
+  /**
+   * Seconds without traffic after which a connection counts as through with what it does, and is ended: until then it is served.
+   * Default 0: all are ended at once.
+   */
+  readonly quiet?: number;
+  /** Whom to spare as long as there is time: a client that is being decided about is quiet, too. */
+  readonly spared?: (fh: object) => boolean;
 }
 
 /**
@@ -19,12 +31,17 @@ export interface DrainOptions {
  */
 export class Drain<Client> {
   readonly #mux: Mux<Client>;
-  readonly #options: DrainOptions;
+  readonly #options: Required<DrainOptions>;
   readonly #wake = new AbortController();
+  #isCancelled = false;
+  /** Who is to be ended next. */
+  #due: Handle<Client>[] = [];
+  /** The bytes that a connection had moved when it was looked at last. */
+  readonly #traffic = new Map<Handle<Client>, number>();
 
   constructor(mux: Mux<Client>, options: DrainOptions) {
     this.#mux = mux;
-    this.#options = options;
+    this.#options = { quiet: 0, spared: () => false, ...options };
   }
 
   /** What is not flushed by now is dropped. */
@@ -32,31 +49,65 @@ export class Drain<Client> {
     this.#wake.abort();
   }
 
-  /** Resolves when the last one is closed. */
+  /** Leaves those who are left to somebody else. */
+  cancel(): void {
+    this.#isCancelled = true;
+    this.#wake.abort();
+  }
+
+  /** Resolves when the last one is closed and, but for what takes too long, has got all that was sent. */
   async run(): Promise<void> {
-    const { seconds, rate } = this.#options;
+    const { seconds, rate, quiet } = this.#options;
     const { signal } = this.#wake;
-    const deadline = performance.now() + 1000 * seconds;
-    const due = this.#mux.handles().filter((fh) => !this.#mux.isUdp(fh));
-    let open = due;
-    let next = 0;
+    const start = performance.now();
+    const deadline = start + MS_PER_SECOND * seconds;
+    let open = this.#mux.handles().filter((fh) => !this.#mux.isUdp(fh));
+    let nextLook = start;
     let allowance = 0;
-    let before = performance.now() - TICK_MS;
+    let before = start - TICK_MS;
     while (!signal.aborted && performance.now() < deadline) {
       const now = performance.now();
+      if (now >= nextLook) {
+        this.#look(open);
+        nextLook = quiet === 0 ? Number.POSITIVE_INFINITY : now + MS_PER_SECOND * quiet;
+      }
       // A loop that was held up does not make up for it: the pace is there to spare those who are connected to next.
-      allowance += rate === 0 ? due.length : (rate * Math.min(now - before, 2 * TICK_MS)) / 1000;
+      if (this.#due.length === 0) allowance = 0;
+      allowance += rate === 0 ? this.#due.length : (rate * Math.min(now - before, 2 * TICK_MS)) / MS_PER_SECOND;
       before = now;
-      for (; next < due.length && allowance >= 1; next += 1, allowance -= 1) finish(due[next]!);
+      const count = Math.min(Math.floor(allowance), this.#due.length);
+      for (const fh of this.#due.splice(0, count)) finish(fh);
+      allowance -= count;
       open = open.filter((fh) => !fh.closed);
-      if (open.length === 0) return;
+      if (open.length === 0 && (quiet === 0 || this.#mux.dispatcher.engine.lingering === 0)) return;
       await sleep(TICK_MS, undefined, { signal }).catch(() => {});
     }
-    for (const fh of open) this.#mux.close(fh);
+    if (this.#isCancelled) return;
+    for (const fh of open) {
+      if (quiet > 0) finish(fh); // who was served to the last owes nobody anything
+      if (!fh.closed) this.#mux.close(fh);
+    }
+  }
+
+  /** Finds who is to be ended: who has moved nothing since the last time, or just everybody. */
+  #look(open: readonly Handle<Client>[]): void {
+    const { quiet, spared } = this.#options;
+    if (quiet === 0) {
+      this.#due = [...open];
+      return;
+    }
+    for (const fh of open) {
+      const before = this.#traffic.get(fh);
+      if (before === FOUND) continue;
+      const traffic = fh.bytesRead + fh.bytesWritten;
+      const isThrough = before === traffic && !spared(fh);
+      this.#traffic.set(fh, isThrough ? FOUND : traffic);
+      if (isThrough) this.#due.push(fh);
+    }
   }
 }
 
 /** Ends one connection as `Mux.endLoop` does. */
-function finish(fh: Handle): void {
-  if (fh.slot >= 0) fh.mux.dispatcher.lifecycle.end(fh, Ending.Finish);
+function finish<Client>(fh: Handle<Client>): void {
+  if (fh.slot >= 0) fh.mux.dispatcher.lifecycle.end(fh as Handle, Ending.Finish);
 }

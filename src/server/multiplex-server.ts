@@ -8,6 +8,7 @@ import type { MuxOptions } from '../mux/options.js';
 import { Admission } from './admission.js';
 import type { BindSpec } from './bind-spec.js';
 import { Binding } from './binding.js';
+import { BoundSockets } from './bound-sockets.js';
 import type { Logging, MultiplexClient } from './client.js';
 import { ConfiguredServer, type RunControl } from './configured-server.js';
 import { type ClientClass, connectionClass } from './connection-class.js';
@@ -21,6 +22,7 @@ import { muxOptionsOf } from './options/mux-settings.js';
 import type { ServerOptions } from './options/table.js';
 import { parsePorts } from './ports.js';
 import { resolvePorts } from './resolve-ports.js';
+import { Restart, takeOverHup } from './restart.js';
 import { Signals } from './signals.js';
 import { takeInheritedSockets } from './systemd.js';
 
@@ -56,7 +58,7 @@ export class MultiplexServer<
   declare Client?: ClientClass<Client>;
   #mux: Mux<Client> | undefined;
   #specs: readonly BindSpec[] = [];
-  #listeners: Listener<Client>[] = [];
+  #binding: Binding<Client> | undefined;
   #gate: Gate | undefined;
   #admission: Admission<Client> | undefined;
   #signals: Signals | undefined;
@@ -67,6 +69,9 @@ export class MultiplexServer<
   #looping: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #drain: Drain<Client> | undefined;
+  #restart: Restart<Client> | undefined;
+  /** The signal came before this program could act on it. */
+  #isRestartDue = false;
   /** Nothing is flushed at the end. */
   #isHurried = false;
   #failure: FatalError | undefined;
@@ -85,7 +90,7 @@ export class MultiplexServer<
 
   /** What the server listens on, datagram sockets included, in the order of the ports. */
   get listeners(): readonly Listener<Client>[] {
-    return this.#listeners;
+    return this.#binding?.listeners ?? [];
   }
 
   /** Connections accepted so far, those that were refused included. */
@@ -166,11 +171,18 @@ export class MultiplexServer<
   /** Binds all ports, beside those that a service manager hands over: these take the place of a port that nobody has configured. */
   async bind(): Promise<void> {
     const { mux } = this;
-    const inherited = takeInheritedSockets();
-    const specs = inherited.length > 0 && !this.isPortGiven ? [] : this.#specs;
-    this.#listeners = await new Binding(mux, (level, text) => this.log(level, text)).open(specs, inherited);
+    const bound = new BoundSockets();
+    if (bound.isRestart) {
+      await this.restart_open_hook();
+      this.log(2, 'Binding open file descriptors');
+    }
+    const activated = [...takeInheritedSockets(), ...bound.activated];
+    const specs = activated.length > 0 && !this.isPortGiven ? [] : this.#specs;
+    this.#binding = new Binding(mux, (level, text) => this.log(level, text));
+    await this.#binding.open(specs, activated, bound);
+    bound.forget();
     const isLinked = !this.server.no_client_stdout;
-    const admission = new Admission(this, connectionClass(this, MultiplexServer, isLinked), this.#listeners[0]!, {
+    const admission = new Admission(this, connectionClass(this, MultiplexServer, isLinked), this.listeners[0]!, {
       isLinked,
       pending: this.server.max_pending_admissions,
       seconds: this.server.allow_deny_timeout,
@@ -179,15 +191,18 @@ export class MultiplexServer<
     const gate = this.#gate!;
     const receiving = gate.isOpen ? admission.shared : admission.receiving((address) => gate.admitsAddress(address));
     mux.setCallbackObject(admission.shared);
-    for (const listener of this.#listeners) mux.setCallbackObject(mux.isUdp(listener) ? receiving : admission.listening(), listener);
+    for (const listener of this.listeners) mux.setCallbackObject(mux.isUdp(listener) ? receiving : admission.listening(), listener);
   }
 
   /** Drops privileges and takes over the signals. */
   async post_bind(): Promise<void> {
     this.server.requests = 0;
-    const files = this.#listeners.flatMap(({ path }) => (path === undefined || path.startsWith('\0') ? [] : [path]));
+    const files = this.listeners.flatMap(({ path }) => (path === undefined || path.startsWith('\0') ? [] : [path]));
     this.#daemon!.dropPrivileges(this.server, files);
-    if (!this.server.handle_signals) return;
+    if (!this.server.handle_signals) {
+      takeOverHup();
+      return;
+    }
     this.#signals = new Signals({
       log: (level, text) => this.log(level, text),
       end: () => void this.close(),
@@ -196,6 +211,7 @@ export class MultiplexServer<
       reopenLog: () => this.reopen_log(),
     });
     this.#signals.install();
+    this.#isRestartDue = takeOverHup();
   }
 
   /** Serves until the end, however it comes. */
@@ -203,9 +219,10 @@ export class MultiplexServer<
     this.#isLinking = !this.server.no_client_stdout;
     if (this.#isLinking) beginLinking();
     this.#looping = this.mux.loop();
-    this.#dequeue = new Dequeue(this.server.check_for_dequeue ?? 0, () => this.#attempt('run_dequeue', () => this.run_dequeue?.()));
+    this.#startDequeue();
     this.#daemon?.serving();
     this.#ready.resolve();
+    if (this.#isRestartDue) void this.#attempt('sig_hup', () => this.sig_hup());
     await this.#looping;
   }
 
@@ -227,11 +244,51 @@ export class MultiplexServer<
     return this.#gate!.admits(client);
   }
 
-  /** The signal HUP. */
-  async sig_hup(): Promise<void> {}
+  /**
+   * The signal HUP: restarts the program in this process, with its listening sockets open all the time. What stands against it
+   * (a bad configuration, a new port that cannot be bound, a program that is not there any more) is found first, and logged at
+   * level 0; then the server goes on as if nothing had been. (Net::Server sig_hup)
+   * @returns a promise that resolves only if there is no restart
+   */
+  async sig_hup(): Promise<void> {
+    this.log(2, 'Received a SIG HUP');
+    // A restart under way reads the configuration when it comes to it.
+    if (this.#looping === undefined || this.#closing !== undefined || this.#restart !== undefined) return;
+    const restart = new Restart({
+      mux: this.mux,
+      binding: this.#binding!,
+      daemon: this.#daemon!,
+      settings: this.server,
+      read: () => this.readSettings(),
+      isPending: (fh) => this.#admission!.isPending(fh),
+    });
+    this.#restart = restart;
+    this.#daemon!.notifier.reloading();
+    try {
+      await restart.prepare();
+      await restart.drain();
+      this.#dequeue?.stop();
+      for (const step of [() => this.#callClosingHooks(), () => this.restart_close_hook(), () => this.hup_server()])
+        if (!restart.isCancelled) await step();
+    } catch (error) {
+      if (restart.isCancelled) return;
+      restart.undo();
+      this.#startDequeue();
+      await this.#attempt('log', () => this.log(0, `${this.log_time()} No restart: ${(error as Error).message}`));
+    } finally {
+      this.#restart = undefined;
+    }
+  }
 
-  /** Executes the program again, with its listening sockets. */
-  async hup_server(): Promise<void> {}
+  /**
+   * Executes the program again, with its listening sockets: the last step of `sig_hup`.
+   * @throws SystemError ENOENT, EACCES, E2BIG …
+   */
+  async hup_server(): Promise<void> {
+    if (this.#restart === undefined) throw new NetmuxError('NETMUX_NOT_RUNNING', 'hup_server is the last step of sig_hup');
+    this.log(0, `${this.log_time()} Re-exec server during HUP`);
+    this.#restart.execute();
+  }
 
   /**
    * Ends the server: stops accepting, flushes what is queued within `drain_timeout`, then calls the closing hooks, tidies up and
@@ -247,7 +304,6 @@ export class MultiplexServer<
   /** Closes what the server listens on, and removes the files of its UNIX sockets. */
   async shutdown_sockets(): Promise<void> {
     await this.#mux?.[Symbol.asyncDispose]();
-    this.#listeners = [];
   }
 
   /**
@@ -323,12 +379,11 @@ export class MultiplexServer<
   }
 
   async #close(exitValue: number | undefined): Promise<void> {
+    this.#restart?.cancel();
     await nextTurn(); // the present turn is finished first
     this.#daemon?.stopping();
     await this.#endLoop();
-    await this.#attempt('pre_server_close_hook', () => this.pre_server_close_hook());
-    await this.#attempt('log', () => this.log(2, `${this.log_time()} Server closing!`));
-    await this.#attempt('post_child_cleanup_hook', () => this.post_child_cleanup_hook());
+    await this.#callClosingHooks();
     await this.#attempt('pid_file', () => this.#daemon?.removePidFile());
     await this.#attempt('shutdown_sockets', () => this.shutdown_sockets());
     this.#signals?.remove();
@@ -339,12 +394,23 @@ export class MultiplexServer<
     this.closeLog();
   }
 
+  async #callClosingHooks(): Promise<void> {
+    await this.#attempt('pre_server_close_hook', () => this.pre_server_close_hook());
+    await this.#attempt('log', () => this.log(2, `${this.log_time()} Server closing!`));
+    await this.#attempt('post_child_cleanup_hook', () => this.post_child_cleanup_hook());
+  }
+
+  #startDequeue(): void {
+    this.#dequeue?.stop();
+    this.#dequeue = new Dequeue(this.server.check_for_dequeue ?? 0, () => this.#attempt('run_dequeue', () => this.run_dequeue?.()));
+  }
+
   /** Stops accepting, and closes all connections: see `Drain`. */
   async #endLoop(): Promise<void> {
     if (this.#looping === undefined) return;
     const { mux } = this;
     this.#dequeue?.stop();
-    for (const listener of this.#listeners) {
+    for (const listener of this.listeners) {
       if (mux.isUdp(listener)) continue;
       mux.setCallbackObject({}, listener); // nobody is told of its end
       mux.close(listener);

@@ -18,12 +18,6 @@ const SERVER = fileURLToPath(new URL('../../out/test/scenarios/server.js', impor
 /** The longest scenarios wait for half a minute in vain, as that is what they verify. */
 const PATIENCE_MS = 60_000;
 
-/** Scenarios that cannot be played yet, and why. */
-const NOT_YET_PLAYED: Readonly<Record<string, string>> = {
-  '07-hup-restart': 'there is no restart on HUP yet',
-  '08-hup-not-executable': 'there is no restart on HUP yet',
-};
-
 const names = readdirSync(HERE).filter((name) => existsSync(join(HERE, name, 'scenario.json')));
 
 /** Plays one. @returns what the runner says: `ok NAME`, or what is different */
@@ -58,10 +52,6 @@ describe('the scenarios', () => {
     const comment = (file: string) => (JSON.parse(readFileSync(file, 'utf8')) as { comment?: string }).comment ?? '';
     expect(files.filter((file) => !/\bD\d+:|docs\/engines\.md/.test(comment(file)))).toEqual([]);
   });
-
-  it.each(Object.entries(NOT_YET_PLAYED))('%s is not played yet: %s', (name) => {
-    expect(names).toContain(name);
-  });
 });
 
 describe('a scenario without a server here', () => {
@@ -90,7 +80,7 @@ describe('a scenario without a server here', () => {
 });
 
 describeEngines('scenario', (engine) => {
-  it.concurrent.each(names.filter((name) => !(name in NOT_YET_PLAYED)))(
+  it.concurrent.each(names)(
     '%s',
     async (name) => {
       expect(await play(name, engine)).toBe(`ok ${name}`);

@@ -29,11 +29,6 @@ interface Outcome {
   readonly code?: string;
 }
 
-/** The command that started this process, to start it again: Node with its own flags, the program, its arguments. */
-export function ownCommand(): [program: string, ...args: string[]] {
-  return [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-}
-
 /**
  * Starts a command in the background, in a session and process group of its own, and waits until it calls `BackgroundStart.ready`, however
  * long that takes. Its standard input is empty; what it prints before it is ready appears here.

@@ -1,9 +1,14 @@
+import { resolve } from 'node:path';
+import { NetmuxError } from '../../errors.js';
+import { replaceProcess, setCloseOnExec } from '../../mux/process-calls.js';
+import { isRestarted, restartEnvironment } from '../bound-sockets.js';
 import type { ServerLog } from '../log/log.js';
 import type { ServerSettings } from '../options/table.js';
 import { ServiceNotifier } from '../systemd.js';
-import { BackgroundStart, ownCommand, redirectToNothing, startInBackground } from './background.js';
+import { BackgroundStart, redirectToNothing, startInBackground } from './background.js';
 import type { Belonging } from './belonging.js';
 import { dropPrivileges, type Identity, resolveIdentity } from './identity.js';
+import { checkOwnCommand, ownCommand } from './own-command.js';
 import { PidFile } from './pid-file.js';
 import { setSurroundings } from './surroundings.js';
 
@@ -19,9 +24,17 @@ export class Daemon {
   readonly #reporter: Reporter;
   /** Set in the second process of a background start. */
   readonly #start = BackgroundStart.take();
+  /** The program before this one has gone to the background, and stays there. */
+  readonly #isRestarted = isRestarted();
+  /** Where names of files in the options begin. */
+  readonly #folder = presentFolder();
+  #isInBackground = false;
+  #hasChangedRoot = false;
   #identity: Identity | undefined;
   #pidFile: PidFile | undefined;
   #log: ServerLog | undefined;
+  /** The new pid file of a restart. */
+  #nextPidFile: PidFile | undefined;
 
   constructor(reporter: Reporter) {
     this.#reporter = reporter;
@@ -42,7 +55,8 @@ export class Daemon {
    * @throws NetmuxError `NETMUX_NOT_STARTED`
    */
   async goToBackground({ background, setsid }: Pick<ServerSettings, 'background' | 'setsid'>): Promise<boolean> {
-    if (!(background || setsid) || this.#start !== undefined) return false;
+    this.#isInBackground = background || setsid;
+    if (!this.#isInBackground || this.#start !== undefined || this.#isRestarted) return false;
     await startInBackground(ownCommand());
     return true;
   }
@@ -80,13 +94,14 @@ export class Daemon {
       belongings: this.#pidFile === undefined ? [logFile] : [logFile, this.#pidFile],
       log: (level, text) => this.#reporter.log(level, text),
     });
+    this.#hasChangedRoot = chroot !== undefined;
   }
 
   /** The server serves: whoever waits for that is told, and nothing is held any more that belongs to a terminal. */
   serving(): void {
     this.notifier.ready();
-    if (this.#start === undefined) return;
-    this.#start.ready();
+    if (!this.#isInBackground) return;
+    this.#start?.ready();
     const hasErrorOutput = this.#log?.takeOver(2) === true;
     redirectToNothing(...(hasErrorOutput ? [0, 1] : [0, 1, 2]));
   }
@@ -94,6 +109,54 @@ export class Daemon {
   /** The server cannot serve: in the background the first process says why. */
   failed(error: Error): void {
     this.#start?.failed(error);
+  }
+
+  /**
+   * Whether the program can be executed again.
+   * @param read gives the options as the program will find them
+   * @throws NetmuxError `NETMUX_NOT_STARTED`, `NETMUX_IDENTITY`, `NETMUX_PID_FILE`; what `read` throws
+   */
+  prepareRestart<Read extends { readonly settings: ServerSettings }>(read: () => Read): Read {
+    if (this.#hasChangedRoot) throw new NetmuxError('NETMUX_NOT_STARTED', 'in a chroot the program is not to be found any more');
+    checkOwnCommand();
+    return inFolder(this.#folder, () => {
+      const found = read();
+      const { user, group, chroot, pid_file } = found.settings;
+      if (process.getuid !== undefined && process.geteuid!() !== 0) {
+        const { changesUser, changesGroup } = resolveIdentity({ user, group });
+        if (changesUser || changesGroup || chroot !== undefined)
+          throw new NetmuxError('NETMUX_IDENTITY', 'only root can change user, group and chroot: the server has to be started anew');
+      }
+      if (pid_file !== undefined && resolve(pid_file) !== this.#pidFile?.path)
+        this.#nextPidFile = PidFile.claim(pid_file, (text) => this.#reporter.log(1, text));
+      return found;
+    });
+  }
+
+  /** The restart does not happen. */
+  keepRunning(): void {
+    this.#nextPidFile?.remove();
+    this.#nextPidFile = undefined;
+    this.notifier.ready();
+  }
+
+  /**
+   * Executes the program again; the pid file stays, and its lock is taken again by the program that comes.
+   * @param descriptors are left open
+   * @throws SystemError ENOENT, EACCES, E2BIG … ; then all is as it was
+   */
+  execute(descriptors: readonly number[], entries: readonly string[], { pid_file }: Pick<ServerSettings, 'pid_file'>): never {
+    const [program, ...args] = ownCommand();
+    const environment = { ...process.env, ...this.notifier.environment, ...restartEnvironment(entries) };
+    return inFolder(this.#folder, (): never => {
+      if (this.#pidFile !== undefined && (pid_file === undefined || resolve(pid_file) !== this.#pidFile.path)) this.#pidFile.remove();
+      for (const descriptor of descriptors) setCloseOnExec(descriptor, false);
+      try {
+        replaceProcess(program, [program, ...args], environment);
+      } finally {
+        for (const descriptor of descriptors) setCloseOnExec(descriptor, true);
+      }
+    });
   }
 
   stopping(): void {
@@ -107,5 +170,24 @@ export class Daemon {
 
   close(): void {
     this.notifier.close();
+  }
+}
+
+function presentFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return '/'; // somebody has removed it
+  }
+}
+
+function inFolder<Result>(folder: string, action: () => Result): Result {
+  const before = presentFolder();
+  if (before === folder) return action();
+  process.chdir(folder);
+  try {
+    return action();
+  } finally {
+    process.chdir(before);
   }
 }

@@ -41,12 +41,15 @@ const INSPECTION_STEP_MS = 5;
  */
 export class PidFile implements Belonging {
   readonly name: string;
+  /** As it was called when the server started. */
+  readonly path: string;
   #descriptor: number;
   /** In a chroot it is another one than in the name. */
   #path: string;
 
   private constructor(path: string, descriptor: number) {
     this.name = `pid_file "${path}"`;
+    this.path = path;
     this.#path = path;
     this.#descriptor = descriptor;
   }

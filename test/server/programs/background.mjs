@@ -3,7 +3,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, fstatSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 
-const { BackgroundStart, ownCommand, redirectToNothing, startInBackground } = await import(
+const { ownCommand } = await import(new URL('./server/daemon/own-command.js', process.env.NETMUX_LIBRARY));
+const { BackgroundStart, redirectToNothing, startInBackground } = await import(
   new URL('./server/daemon/background.js', process.env.NETMUX_LIBRARY)
 );
 const [mode, report, end] = process.argv.slice(2);

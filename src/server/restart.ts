@@ -1,0 +1,118 @@
+/**
+ * How a server makes way for the program that replaces it (DEVIATIONS D24). The steps are those of docs/architecture.md,
+ * "A restart"; executing the program is the daemon's.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Mux } from '../mux/mux.js';
+import type { Binding } from './binding.js';
+import { isRestarted } from './bound-sockets.js';
+import type { ReadSettings } from './configured-server.js';
+import type { Daemon } from './daemon/daemon.js';
+import { Drain } from './drain.js';
+import { Gate } from './gate.js';
+import { ServerLog } from './log/log.js';
+import type { ServerSettings } from './options/table.js';
+import { parsePorts } from './ports.js';
+import { resolvePorts } from './resolve-ports.js';
+
+/** A connection that moves nothing for so long is through with its request, and ended. */
+const QUIET_SECONDS = 0.25;
+
+/** While the last connections are served nobody is accepted: new ones wait in the kernel, whose queue is finite. */
+const LAST_CALL_SECONDS = 1;
+
+/** What a restart needs of its server. */
+export interface Restarting<Client> {
+  readonly mux: Mux<Client>;
+  readonly binding: Binding<Client>;
+  readonly daemon: Daemon;
+  /** The present options. */
+  readonly settings: Pick<ServerSettings, 'restart_drain_timeout' | 'drain_rate'>;
+  /** What `configure` would find now. */
+  read(): ReadSettings;
+  /** Whether a client is still being decided about. */
+  isPending(fh: object): boolean;
+}
+
+/** One attempt to restart: its steps, in their order. */
+export class Restart<Client> {
+  readonly #server: Restarting<Client>;
+  #drain: Drain<Client> | undefined;
+  /** The options of the program that comes. */
+  #settings: ServerSettings | undefined;
+  /** The server ends instead. */
+  isCancelled = false;
+
+  constructor(server: Restarting<Client>) {
+    this.#server = server;
+  }
+
+  /**
+   * Reads and checks what the program will read when it starts again, and binds what is new.
+   * @throws what a start would be refused with
+   */
+  async prepare(): Promise<void> {
+    const { daemon, binding } = this.#server;
+    const { settings, isPortGiven } = daemon.prepareRestart(() => this.#server.read());
+    new Gate(settings);
+    if (settings.log_function === undefined) {
+      const log = await ServerLog.open(settings, () => {});
+      log.close();
+    }
+    const isBound = binding.isActivated && !isPortGiven;
+    await binding.prepare(isBound ? [] : await resolvePorts(parsePorts(settings), () => {}));
+    this.#settings = settings;
+  }
+
+  /** Ends all connections, and then accepts no more: those who knock are kept by the kernel for the program that comes. */
+  async drain(): Promise<void> {
+    const { restart_drain_timeout: seconds } = this.#server.settings;
+    await this.#end(seconds);
+    if (this.isCancelled) return;
+    this.#server.binding.setPaused(true);
+    // What was accepted before is announced within the present turn, or Node's next one.
+    await nextTurn();
+    await nextTurn();
+    await this.#end(Math.min(seconds, LAST_CALL_SECONDS));
+  }
+
+  /** @throws SystemError ENOENT, EACCES, E2BIG … */
+  execute(): never {
+    const { descriptors, entries } = this.#server.binding.handOver();
+    return this.#server.daemon.execute(descriptors, entries, this.#settings!);
+  }
+
+  /** The server goes on. */
+  undo(): void {
+    this.#server.binding.undo();
+    this.#server.binding.setPaused(false);
+    this.#server.daemon.keepRunning();
+  }
+
+  /** The server ends. */
+  cancel(): void {
+    this.isCancelled = true;
+    this.#drain?.cancel();
+  }
+
+  async #end(seconds: number): Promise<void> {
+    if (this.isCancelled) return;
+    const { mux, settings } = this.#server;
+    const spared = (fh: object) => this.#server.isPending(fh);
+    this.#drain = new Drain(mux, { seconds, rate: settings.drain_rate, quiet: QUIET_SECONDS, spared });
+    await this.#drain.run();
+  }
+}
+
+let wasAsked = false;
+const ask = () => {
+  wasAsked = true;
+};
+// Node gives an inherited "ignore" up when it starts: HUP would end the process until the server is through with its own start.
+if (isRestarted()) process.on('SIGHUP', ask);
+
+/** The server answers HUP itself from now on. @returns whether one came before, so that the configuration may have changed since it was read */
+export function takeOverHup(): boolean {
+  process.off('SIGHUP', ask);
+  return wasAsked;
+}
