@@ -49,8 +49,8 @@ export abstract class ConfiguredServer<Client, Options extends ServerOptions> ex
   #warnings: readonly string[] = [];
   #log: ServerLog | undefined;
   #hadLog = false;
-  /** Whether any source has named a port. */
-  protected isPortGiven = false;
+  /** Where each value stands that is not a default. */
+  #places: ReadonlyMap<string, readonly string[]> = new Map();
 
   /** @param options go before those of all other sources; what `run()` takes beside them may be given here as well */
   constructor({ argv = process.argv.slice(2), signal, ...options }: Options & RunControl = {} as Options & RunControl) {
@@ -92,9 +92,9 @@ export abstract class ConfiguredServer<Client, Options extends ServerOptions> ex
 
   /** @throws NetmuxError `NETMUX_BAD_OPTION` */
   configure(): void | Promise<void> {
-    const { settings, rest, warnings, isPortGiven } = this.#collect();
+    const { settings, rest, warnings, places } = this.#collect();
     Object.assign(this.server, settings);
-    this.isPortGiven = isPortGiven;
+    this.#places = places;
     this.args = rest;
     this.#warnings = warnings;
   }
@@ -180,6 +180,23 @@ export abstract class ConfiguredServer<Client, Options extends ServerOptions> ex
     return this.#collect();
   }
 
+  /** Whether any source has named a port. */
+  protected get isPortGiven(): boolean {
+    return this.#places.has('port');
+  }
+
+  /** Does what an option asks for; an error says where the option stands, if that is the command line or a file. */
+  protected checked<Result>(option: keyof ServerSettings, check: () => Result): Result {
+    try {
+      return check();
+    } catch (error) {
+      const [place, ...more] = this.#places.get(option) ?? [];
+      const isInCode = place === undefined || more.length > 0 || place.startsWith('option ');
+      if (isInCode || !(error instanceof NetmuxError)) throw error;
+      throw new NetmuxError(error.code, `${place}: ${error.message}`, { cause: error });
+    }
+  }
+
   protected get control(): RunControl {
     return this.#control;
   }
@@ -214,7 +231,7 @@ export abstract class ConfiguredServer<Client, Options extends ServerOptions> ex
     });
     const isPortGiven = places.has('port');
     if (!isPortGiven) settings.port = [this.default_port()];
-    return { settings, rest, warnings, isPortGiven };
+    return { settings, rest, warnings, places, isPortGiven };
   }
 
   /** The log itself cannot be asked to tell that a file cannot be written. */

@@ -18,6 +18,7 @@ import { Drain } from './drain.js';
 import { FatalError, placeOfCall } from './fatal.js';
 import { Gate } from './gate.js';
 import { beginLinking, endLinking } from './linked-output.js';
+import { misspeltMethods } from './misspelt.js';
 import { muxOptionsOf } from './options/mux-settings.js';
 import type { ServerOptions } from './options/table.js';
 import { parsePorts } from './ports.js';
@@ -142,8 +143,8 @@ export class MultiplexServer<
   /** Reads the options, and checks what can be checked before anything is done. */
   override configure(): void | Promise<void> {
     super.configure();
-    parsePorts(this.server);
-    this.#daemon!.configure(this.server);
+    this.checked('port', () => parsePorts(this.server));
+    this.#daemon!.configure(this.server, (option, check) => this.checked(option, check));
   }
 
   /** Goes to the background, opens the log and writes the pid file. */
@@ -153,6 +154,7 @@ export class MultiplexServer<
       // Code that runs after `run()` is meant for the end of the server.
       if (await daemon.goToBackground(this.server)) process.exit(0);
     } catch (error) {
+      if ((error as { code?: unknown }).code !== 'NETMUX_NOT_STARTED') throw error;
       this.#startFailedElsewhere(error);
     }
     await this.initialize_logging();
@@ -349,6 +351,7 @@ export class MultiplexServer<
     if ('process_request' in this) this.log(1, 'process_request is never called by this kind of server: see mux_input');
     if (this.server.check_for_dequeue && this.run_dequeue === undefined)
       this.log(1, 'check_for_dequeue is set, but there is no run_dequeue');
+    for (const line of misspeltMethods(this.constructor, this.Client, MultiplexServer)) this.log(1, line);
   }
 
   #logClient(client: Client): void {

@@ -7,6 +7,7 @@ import type { RunControl } from './configured-server.js';
 import type { ClientClass } from './connection-class.js';
 import type { ServerHooks } from './hooks.js';
 import { MultiplexServer } from './multiplex-server.js';
+import type { OptionTable } from './options/option-row.js';
 import type { ServerOptions } from './options/table.js';
 
 /** The callbacks of a server that is an object; `this` stands for the client. */
@@ -47,6 +48,21 @@ export type ServeOptions<Client extends MultiplexClient<Logging> = MultiplexClie
     readonly Client?: ClientClass<Client>;
   };
 
+/** A server, as programs need it that do not know its class. */
+interface Runnable {
+  run(options: object): Promise<void>;
+  options(): OptionTable;
+  default_values(): object;
+  default_port(): number | string;
+  readonly logsToStderr: boolean;
+}
+
+/** A server that has not run yet, and the options for its `run()`. */
+export interface Servable {
+  readonly server: Runnable;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
 /**
  * Runs a server that is an object: options, callbacks and hooks side by side. It is meant for programs: it handles the signals, unless
  * `handle_signals` is false, and turns a fatal error into a line on stderr and the exit code 1.
@@ -54,21 +70,57 @@ export type ServeOptions<Client extends MultiplexClient<Logging> = MultiplexClie
  * @returns the server, at once: `ready` tells when it serves, `close()` ends it
  */
 export function serve<Client extends MultiplexClient<Logging> = MultiplexClient>(server: ServeOptions<Client>): MultiplexServer<Client> {
+  const { server: served, options } = fromObject(server);
+  runProgram({ server: served as Runnable, options }).catch(() => {});
+  return served;
+}
+
+/**
+ * What can be served: a class of servers, a server, an object for `serve()`. They are known by what they have: a program that installs
+ * netmux for itself has classes of its own.
+ * @throws what the constructor of a class throws
+ */
+export function servableFrom(given: unknown): Servable | undefined {
+  if (isRunnable(given)) return { server: given, options: {} };
+  if (typeof given === 'function') return isRunnable(given.prototype) ? { server: Reflect.construct(given, []), options: {} } : undefined;
+  if (typeof given !== 'object' || given === null) return undefined;
+  const serves = Object.entries(given).some(
+    ([name, value]) => typeof value === 'function' && (name === 'Client' || name.startsWith('mux_')),
+  );
+  return serves ? (fromObject(given as ServeOptions) as Servable) : undefined;
+}
+
+/**
+ * Runs a server that is all that a program does: with signals, and with a fatal error as a line on stderr and the exit code 1.
+ * @returns a promise that rejects with that error
+ */
+export async function runProgram({ server, options }: Servable, control: RunControl = {}): Promise<void> {
+  try {
+    await server.run({ handle_signals: true, ...options, ...control });
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'NETMUX_ALREADY_RUNNING') return; // its module runs it
+    // The log may have told it there already.
+    if (!server.logsToStderr) process.stderr.write(`${(error as Error).message}\n`);
+    process.exitCode ||= 1;
+    throw error;
+  }
+}
+
+function fromObject<Client extends MultiplexClient<Logging>>(object: ServeOptions<Client>) {
   class ServedObject extends MultiplexServer<Client> {}
-  const options: Record<string, unknown> = { handle_signals: true };
-  for (const [name, value] of Object.entries(server)) {
+  const options: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(object)) {
     const isMethod = typeof value === 'function' && (name.startsWith('mux_') || name in ServedObject.prototype || name === 'run_dequeue');
     if (isMethod) Object.defineProperty(ServedObject.prototype, name, { value, writable: true, configurable: true });
     else if (name !== 'Client' && value !== undefined) options[name] = value;
   }
-  const served = new ServedObject();
-  if (server.Client !== undefined) served.Client = server.Client;
-  served.run(options as ServerOptions & RunControl).catch((error: Error) => reportFailure(served, error));
-  return served;
+  const server = new ServedObject();
+  if (object.Client !== undefined) server.Client = object.Client;
+  return { server, options };
 }
 
-/** A fatal error of a program: a line on stderr, if the log has not told it there already, and a status that is not 0. */
-export function reportFailure(server: { readonly logsToStderr: boolean }, error: Error): void {
-  if (!server.logsToStderr) process.stderr.write(`${error.message}\n`);
-  process.exitCode ||= 1;
+function isRunnable(given: unknown): given is Runnable {
+  if (typeof given !== 'object' || given === null) return false;
+  const { run, options, default_values } = given as Partial<Runnable>;
+  return [run, options, default_values].every((member) => typeof member === 'function');
 }

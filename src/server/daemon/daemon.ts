@@ -18,6 +18,8 @@ interface Reporter {
   complain(error: unknown): void;
 }
 
+type Checked = <Result>(option: 'user' | 'group', check: () => Result) => Result;
+
 /** What makes a process of a server: its pid file, its identity, its place in the background, and the service manager that started it. */
 export class Daemon {
   readonly notifier: ServiceNotifier;
@@ -43,20 +45,24 @@ export class Daemon {
 
   /**
    * Looks for user and group, before anything is done that would have to be undone.
+   * @param checked what is called for an option knows where that stands
    * @throws NetmuxError `NETMUX_IDENTITY`
    */
-  configure({ user, group }: Pick<ServerSettings, 'user' | 'group'>): void {
-    if (process.getuid !== undefined) this.#identity = resolveIdentity({ user, group });
+  configure({ user, group }: Pick<ServerSettings, 'user' | 'group'>, checked: Checked): void {
+    if (process.getuid === undefined) return;
+    checked('group', () => resolveIdentity({ group }));
+    this.#identity = checked('user', () => resolveIdentity({ user, group }));
   }
 
   /**
    * Starts the server in the background, where the options say so and this process is not there already.
    * @returns whether it serves now, so that there is nothing more to do here
-   * @throws NetmuxError `NETMUX_NOT_STARTED`
+   * @throws NetmuxError `NETMUX_NOT_STARTED`; `NETMUX_PID_FILE` where another server runs, before anything is started
    */
-  async goToBackground({ background, setsid }: Pick<ServerSettings, 'background' | 'setsid'>): Promise<boolean> {
+  async goToBackground({ background, setsid, pid_file }: Pick<ServerSettings, 'background' | 'setsid' | 'pid_file'>): Promise<boolean> {
     this.#isInBackground = background || setsid;
     if (!this.#isInBackground || this.#start !== undefined || this.#isRestarted) return false;
+    if (pid_file !== undefined) PidFile.check(pid_file);
     await startInBackground(ownCommand());
     return true;
   }

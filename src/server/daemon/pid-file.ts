@@ -79,6 +79,14 @@ export class PidFile implements Belonging {
     }
   }
 
+  /**
+   * Whether `claim` would succeed at present, for a process that is going to start another one; the file is not made.
+   * @throws NetmuxError `NETMUX_PID_FILE` as `claim`
+   */
+  static check(path: string): void {
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) closeSync(PidFile.claim(path, () => {}).#descriptor);
+  }
+
   /** @throws NetmuxError `NETMUX_PID_FILE` (full disk …) */
   write(pid = process.pid): void {
     const text = `${pid}\n`;

@@ -1,0 +1,57 @@
+import { statSync } from 'node:fs';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { CommandFailure, FAILED } from './failure.js';
+
+/** The folder of the library: a place in here says nothing to whom a message is for. */
+const LIBRARY = fileURLToPath(new URL('..', import.meta.url));
+
+/** Which Node loads TypeScript without being asked to. */
+const TYPESCRIPT_SINCE = '22.18';
+
+/**
+ * Loads a module, and what it exports as default: of a CommonJS module `module.exports`.
+ * @param path absolute
+ * @param name of the file, as the user has written it
+ * @throws CommandFailure
+ */
+export async function loadDefaultExport(path: string, name: string): Promise<unknown> {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) throw new CommandFailure(FAILED, `${name}: there is no such module (${path})`);
+  if (found.isDirectory()) throw new CommandFailure(FAILED, `${name}: this is a folder, not a module`);
+  let loaded: { readonly default?: unknown };
+  try {
+    loaded = (await import(pathToFileURL(path).href)) as typeof loaded;
+  } catch (error) {
+    throw new CommandFailure(FAILED, `${name}: ${complaint(error, path)}`);
+  }
+  const { default: exported } = loaded;
+  // What compilers make of `export default` for CommonJS.
+  return isTranslated(exported) ? exported.default : exported;
+}
+
+/** An error in one line: what it is, and the place in the application that it comes from. */
+export function complaint(error: unknown, path = ''): string {
+  if (!(error instanceof Error)) return `throws ${String(error).split('\n', 1)[0]}`;
+  const { name, stack = '', code } = error as NodeJS.ErrnoException;
+  const [message = ''] = error.message.split('\n', 1);
+  if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?ts$/.test(path)) {
+    return `Node ${process.versions.node} does not load TypeScript: translate it to JavaScript, or use Node ${TYPESCRIPT_SINCE} or later`;
+  }
+  const place = placeIn(stack);
+  return `${name}: ${message}${place === undefined ? '' : ` (${place})`}`;
+}
+
+/** `FILE:LINE`, from the line before a syntax error, or from the first frame that is neither Node's nor of this package. */
+function placeIn(stack: string): string | undefined {
+  for (const line of stack.split('\n')) {
+    const [, file, number] = /^(?:\s+at .*?\(?)?((?:file:\/\/)?\/[^():]+):(\d+)(?::\d+)?\)?$/.exec(line) ?? [];
+    if (file === undefined) continue;
+    const path = file.startsWith('file:') ? fileURLToPath(file) : file;
+    if (!path.startsWith(LIBRARY)) return `${path}:${number}`;
+  }
+  return undefined;
+}
+
+function isTranslated(exported: unknown): exported is { readonly default: unknown } {
+  return typeof exported === 'object' && exported !== null && '__esModule' in exported && 'default' in exported;
+}
