@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { type Check, capacityOf, checksOf } from './checks.js';
 import { CommandFailure, FAILED, MISUSED } from './failure.js';
 import { type Machine, readMachine } from './machine.js';
+import { packageVersion } from './version.js';
 
 /** Who takes the trouble to ask wants some thousands. */
 const DEFAULT_CONNECTIONS = 10_000;
@@ -34,12 +35,12 @@ interface Report {
  * status is 1 if it is not.
  * @throws CommandFailure
  */
-export function doctor(words: readonly string[], version: string): void {
+export function doctor(words: readonly string[]): void {
   const { wanted, json } = readWords(words);
   const machine = machineHere();
   const checks = checksOf(machine, wanted);
   const { connections: carries, limit } = capacityOf(checks);
-  const report: Report = { netmux: version, machine, wanted, carries, limit, fit: carries >= wanted, checks };
+  const report: Report = { netmux: packageVersion(), machine, wanted, carries, limit, fit: carries >= wanted, checks };
   process.stdout.write(json ? `${JSON.stringify(report, undefined, 2)}\n` : reportText(report));
   if (!report.fit) process.exitCode = FAILED;
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { CommandFailure, FAILED } from './failure.js';
@@ -29,6 +30,9 @@ export async function loadDefaultExport(path: string, name: string): Promise<unk
   return isTranslated(exported) ? exported.default : exported;
 }
 
+/** Parsing takes milliseconds, starting Node a few more. */
+const CHECK_TIMEOUT_MS = 10_000;
+
 /** An error in one line: what it is, and the place in the application that it comes from. */
 export function complaint(error: unknown, path = ''): string {
   if (!(error instanceof Error)) return `throws ${String(error).split('\n', 1)[0]}`;
@@ -37,19 +41,25 @@ export function complaint(error: unknown, path = ''): string {
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?ts$/.test(path)) {
     return `Node ${process.versions.node} does not load TypeScript: translate it to JavaScript, or use Node ${TYPESCRIPT_SINCE} or later`;
   }
-  const place = placeIn(stack);
+  const place = placeIn(stack) ?? (error instanceof SyntaxError && path !== '' ? syntaxErrorIn(path) : undefined);
   return `${name}: ${message}${place === undefined ? '' : ` (${place})`}`;
 }
 
 /** `FILE:LINE`, from the line before a syntax error, or from the first frame that is neither Node's nor of this package. */
 function placeIn(stack: string): string | undefined {
   for (const line of stack.split('\n')) {
-    const [, file, number] = /^(?:\s+at .*?\(?)?((?:file:\/\/)?\/[^():]+):(\d+)(?::\d+)?\)?$/.exec(line) ?? [];
+    const [, file, number] = /^(?:\s+at (?:async )?(?:.* \()?)?((?:file:\/\/)?\/[^():]+):(\d+)(?::\d+)?\)?$/.exec(line) ?? [];
     if (file === undefined) continue;
     const path = file.startsWith('file:') ? fileURLToPath(file) : file;
     if (!path.startsWith(LIBRARY)) return `${path}:${number}`;
   }
   return undefined;
+}
+
+/** Of an ES module that cannot be parsed, Node tells the place only where it ends by that. */
+function syntaxErrorIn(path: string): string {
+  const { stderr } = spawnSync(process.execPath, ['--check', path], { encoding: 'utf8', timeout: CHECK_TIMEOUT_MS });
+  return placeIn(stderr) ?? 'in a module that it imports';
 }
 
 function isTranslated(exported: unknown): exported is { readonly default: unknown } {

@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 /** The `netmux` command: runs the server that a module exports, or looks at the machine. */
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { runProgram, servableFrom } from '../server/serve.js';
 import { doctor } from './doctor.js';
 import { CommandFailure, FAILED, MISUSED } from './failure.js';
 import { complaint, loadDefaultExport } from './load-module.js';
 import { serverHelp } from './server-help.js';
+import { packageVersion } from './version.js';
 
 const USAGE = `usage: netmux MODULE [OPTION]... [WORD]...
        netmux doctor [--connections=NUMBER] [--json]
@@ -35,7 +35,7 @@ try {
 async function command([name, ...words]: readonly string[]): Promise<void> {
   if (name === '--help' || name === '-h') process.stdout.write(USAGE);
   else if (name === '--version' || name === '-v') process.stdout.write(`${packageVersion()}\n`);
-  else if (name === 'doctor') doctor(words, packageVersion());
+  else if (name === 'doctor') doctor(words);
   else if (name === undefined || name === '') throw new CommandFailure(MISUSED, 'which module? (netmux --help)');
   else if (name.startsWith('-')) throw new CommandFailure(MISUSED, `${name}: options of a server stand behind its module (netmux --help)`);
   else await runModule(name, words);
@@ -50,7 +50,7 @@ async function runModule(name: string, words: readonly string[]): Promise<void> 
     throw new CommandFailure(FAILED, `${name}: there is no default export: a class of servers, a server, or an object for serve()`);
   }
   const servable = servableOf(exported, name);
-  if (asksForHelp(words)) process.stdout.write(serverHelp(`netmux ${name}`, servable));
+  if (asksForHelp(words)) process.stdout.write(serverHelp(name, servable));
   else await runProgram(servable, { argv: words }).catch(() => {}); // it was told
 }
 
@@ -77,9 +77,4 @@ function kindOf(exported: unknown): string {
 function asksForHelp(words: readonly string[]): boolean {
   const end = words.indexOf('--');
   return words.slice(0, end < 0 ? undefined : end).includes('--help');
-}
-
-function packageVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-  return version;
 }

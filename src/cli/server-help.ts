@@ -1,3 +1,4 @@
+import { NetmuxError } from '../errors.js';
 import { helpText } from '../server/options/help.js';
 import type { OptionRow, OptionTable } from '../server/options/option-row.js';
 import { tableWith } from '../server/options/sources.js';
@@ -7,15 +8,15 @@ import { complaint } from './load-module.js';
 
 /**
  * What `--help` prints for a server: its own options and those of all servers, with the defaults that it has.
- * @param name of the program, as it is typed
+ * @param module the file, as it is typed
  * @throws CommandFailure where its own options are wrong
  */
-export function serverHelp(name: string, { server, options }: Servable): string {
+export function serverHelp(module: string, { server, options }: Servable): string {
   try {
     const defaults = { port: server.default_port(), ...server.default_values(), handle_signals: true, ...options };
-    return helpText(name, withDefaults(tableWith(server.options()), defaults));
+    return helpText(`netmux ${module}`, withDefaults(tableWith(server.options()), defaults));
   } catch (error) {
-    throw new CommandFailure(FAILED, complaint(error));
+    throw new CommandFailure(FAILED, `${module}: ${error instanceof NetmuxError ? error.message : complaint(error)}`);
   }
 }
 

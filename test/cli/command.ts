@@ -1,0 +1,24 @@
+import { type SpawnOptions, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { beforeAll } from 'vitest';
+import type { TestedEngine } from '../engines.js';
+import { ChildProgram, programEnvironment } from '../mux/child-program.js';
+
+// Translating the library takes seconds where much else runs; no test is to be charged with it.
+beforeAll(() => {
+  programEnvironment('native');
+}, 60_000);
+
+/** The path of `modules/NAME`. */
+export function modulePath(name: string): string {
+  return fileURLToPath(new URL(`./modules/${name}`, import.meta.url));
+}
+
+/** Starts the `netmux` command, as its sources are now. */
+export function startCommand(words: readonly string[], options: SpawnOptions = {}, engine: TestedEngine = 'native'): ChildProgram {
+  const environment = programEnvironment(engine, options.env);
+  const command = fileURLToPath(new URL('cli/netmux.js', environment.NETMUX_LIBRARY));
+  return new ChildProgram(
+    spawn(process.execPath, [command, ...words], { stdio: ['ignore', 'pipe', 'pipe'], ...options, env: environment }),
+  );
+}
