@@ -8,7 +8,7 @@ import type { Listener, MuxOptions } from 'netmux';
 /** Every example, with its line of the usage text. */
 export const EXAMPLES = {
   echo: 'sends back what it receives',
-  chat: 'a chat room for nc (--idle=SECONDS without input before a client is sent away, default 600)',
+  chat: 'a chat room for nc, and a daemon: npm start -- --help lists its options',
   resp: 'a small store that speaks the Redis protocol: PING, ECHO, SET, GET, DEL, INCR',
   'http-hello': 'HTTP/1.1: says hello, with keep-alive and pipelining',
   'udp-echo': 'UDP: sends each datagram back to its sender',
@@ -27,29 +27,25 @@ const LINGER_MS = 300;
 const FAILED = 1;
 const MISUSED = 2;
 
-export interface CommandLine<Extra extends string = never> {
+export interface CommandLine {
   /** Where to listen; port 0 lets the kernel choose. */
   readonly address: { readonly host: string; readonly port: number };
   /** For `new Mux(…)`. */
   readonly muxOptions: MuxOptions;
-  /** The example's own options. */
-  readonly extra: Readonly<Record<Extra, number>>;
 }
 
-export interface Example<Extra extends string = never> {
+export interface Example {
   /** What to type to talk to it; `HOST:PORT`, as in a URL, HOST and PORT are filled in. */
   readonly client: string;
-  /** Options of this example only: positive numbers, with their defaults. */
-  readonly extra?: Readonly<Record<Extra, number>>;
-  start(commandLine: CommandLine<Extra>): Listener;
+  start(commandLine: CommandLine): Listener;
 }
 
 /**
  * Runs an example until SIGTERM or SIGINT. The process then ends with status 0; with 1 and the reason on stderr when it has
  * no engine or cannot listen, with 2 when it does not understand its command line.
  */
-export async function runExample<Extra extends string = never>(example: Example<Extra>): Promise<void> {
-  const commandLine = readCommandLine(example.extra ?? ({} as Record<Extra, number>));
+export async function runExample(example: Example): Promise<void> {
+  const commandLine = readCommandLine();
   const { host, port } = commandLine.address;
 
   let listener: Listener;
@@ -74,6 +70,16 @@ export async function runExample<Extra extends string = never>(example: Example<
   setTimeout(() => process.exit(), LINGER_MS).unref();
 }
 
+/** Runs an example that is a server, which has options, signals and messages of its own. */
+export async function runServer(server: { run(options: object): Promise<void>; readonly logsToStderr: boolean }, argv: readonly string[]) {
+  try {
+    await server.run({ argv, handle_signals: true });
+  } catch (error) {
+    if (!server.logsToStderr) console.error((error as Error).message);
+    process.exitCode = FAILED;
+  }
+}
+
 /** Ends the process with what is wrong and how an example is run. */
 export function usage(complaint: string): never {
   fail(MISUSED, complaint, ...usageLines());
@@ -95,8 +101,8 @@ function usageLines(): string[] {
   ];
 }
 
-function readCommandLine<Extra extends string>(defaults: Readonly<Record<Extra, number>>): CommandLine<Extra> {
-  const values = parseOptions(['host', 'port', 'engine', ...Object.keys(defaults)]);
+function readCommandLine(): CommandLine {
+  const values = parseOptions();
 
   const port = numberIn(values.port ?? `${DEFAULT_PORT}`);
   if (!Number.isInteger(port) || port > 65_535) usage(`--port=${values.port}: has to be a whole number from 0 to 65535`);
@@ -108,27 +114,17 @@ function readCommandLine<Extra extends string>(defaults: Readonly<Record<Extra, 
   const { engine } = values;
   if (engine !== undefined && engine !== 'native' && engine !== 'node') usage(`--engine=${engine}: neither native nor node`);
 
-  const extra: Record<string, number> = { ...defaults };
-  for (const name of Object.keys(defaults)) {
-    const text = values[name];
-    if (text === undefined) continue;
-    const number = numberIn(text);
-    if (!(number > 0)) usage(`--${name}=${text}: has to be a number above 0, such as 600 or 0.5`);
-    extra[name] = number;
-  }
-  return {
-    address: { host, port },
-    muxOptions: { drainTimeout: DRAIN_SECONDS, ...(engine && { engine }) },
-    extra: extra as Record<Extra, number>,
-  };
+  return { address: { host, port }, muxOptions: { drainTimeout: DRAIN_SECONDS, ...(engine && { engine }) } };
 }
 
-function parseOptions(names: readonly string[]): Partial<Record<string, string>> {
+function parseOptions(): { readonly port?: string; readonly host?: string; readonly engine?: string } {
+  const text = { type: 'string' } as const;
   try {
-    const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]));
-    const { help: asksForHelp, ...values } = parseArgs({ options: { ...options, help: { type: 'boolean' } } }).values;
+    const { help: asksForHelp, ...values } = parseArgs({
+      options: { port: text, host: text, engine: text, help: { type: 'boolean' } },
+    }).values;
     if (asksForHelp) help();
-    return values as Partial<Record<string, string>>;
+    return values;
   } catch (error) {
     return usage((error as Error).message.split('. ')[0] ?? '');
   }

@@ -33,16 +33,16 @@ describe('the command line of the examples', () => {
   });
 
   it.each(['--port=65536', '--port=-1', '--port=1.5', '--port=http', '--port='])('%s: the range of ports, status 2', async (option) => {
-    const { code, stdout, stderr } = await example('chat', option);
+    const { code, stdout, stderr } = await example('echo', option);
     expect(code).toBe(2);
     expect(stdout).toBe('');
     expect(stderr.split('\n')[0]).toBe(`${option}: has to be a whole number from 0 to 65535`);
   });
 
-  it.each(['--idle=0', '--idle=-1', '--idle=soon'])('the chat refuses %s', async (option) => {
-    const { code, stderr } = await example('chat', '--port=0', option);
-    expect(code).toBe(2);
-    expect(stderr.split('\n')[0]).toBe(`${option}: has to be a number above 0, such as 600 or 0.5`);
+  it.each(['--idle=0', '--idle=-1', '--idle=soon'])('the chat, which is a server, refuses %s as servers do', async (option) => {
+    const { code, stdout, stderr } = await example('chat', '--port=0', option);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^--idle: must be a number from 0\.001 to 1000000 \(seconds\), not .+\n$/);
   });
 
   it.each([
@@ -50,7 +50,7 @@ describe('the command line of the examples', () => {
     ['--host=', "--host='': has to be a name or an address"],
     ['--host=[]', "--host='[]': has to be a name or an address"],
   ])('%s is refused before anything is done', async (option, complaint) => {
-    const { code, stdout, stderr } = await example('chat', option);
+    const { code, stdout, stderr } = await example('echo', option);
     expect(code).toBe(2);
     expect(stdout).toBe('');
     expect(stderr.split('\n')[0]).toBe(complaint);
@@ -73,22 +73,38 @@ describe('the command line of the examples', () => {
   });
 
   it('an example can be started by itself, too', async () => {
-    const { code, stderr } = await run(process.execPath, ['out/examples/chat.js', '--nonsense']);
+    const { code, stderr } = await run(process.execPath, ['out/examples/echo.js', '--nonsense']);
     expect(code).toBe(2);
     expect(stderr.split('\n')[0]).toContain("Unknown option '--nonsense'");
   });
 });
 
 describeEngines('an example that cannot listen', (engine) => {
-  it.each(NAMES.filter((name) => name !== 'udp-echo'))('%s: one line says that the port is in use, status 1', async (name) => {
+  it.each(NAMES.filter((name) => name !== 'udp-echo' && name !== 'chat'))(
+    '%s: one line says that the port is in use, status 1',
+    async (name) => {
+      const occupant = createServer().listen(0, '127.0.0.1');
+      await once(occupant, 'listening');
+      try {
+        const { port } = occupant.address() as { port: number };
+        const { code, stdout, stderr } = await example(name, `--port=${port}`, `--engine=${engine}`);
+        expect(stderr).toBe(`cannot listen on 127.0.0.1:${port}: address already in use (EADDRINUSE)\n`);
+        expect(stdout).toBe('');
+        expect(code).toBe(1);
+      } finally {
+        occupant.close();
+      }
+    },
+  );
+
+  it('chat: a line of its log says that the port is in use, status 1', async () => {
     const occupant = createServer().listen(0, '127.0.0.1');
     await once(occupant, 'listening');
     try {
       const { port } = occupant.address() as { port: number };
-      const { code, stdout, stderr } = await example(name, `--port=${port}`, `--engine=${engine}`);
-      expect(stderr).toBe(`cannot listen on 127.0.0.1:${port}: address already in use (EADDRINUSE)\n`);
-      expect(stdout).toBe('');
-      expect(code).toBe(1);
+      const { code, stdout, stderr } = await example('chat', `--port=${port}`, `--engine=${engine}`);
+      expect(stderr).toContain(` Can't connect to TCP port ${port} on 127.0.0.1 [Address already in use]\n`);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     } finally {
       occupant.close();
     }
@@ -111,10 +127,10 @@ describeEngines('an example that cannot listen', (engine) => {
 
 describeEngines('the ready line', (engine) => {
   it('names the host as it was given, the bound port and the engine; the next line says what to type', async () => {
-    const chat = await startExample('chat', engine, '--host=localhost');
-    expect(chat.host).toBe('localhost');
-    expect(chat.port).toBeGreaterThan(0);
-    expect(await chat.program.line()).toContain(`nc localhost ${chat.port}`);
+    const echo = await startExample('echo', engine, '--host=localhost');
+    expect(echo.host).toBe('localhost');
+    expect(echo.port).toBeGreaterThan(0);
+    expect(await echo.program.line()).toContain(`nc localhost ${echo.port}`);
   });
 
   it.skipIf(!hasIPv6)('writes an IPv6 address as clients want it, whether it was given in brackets or without', async () => {
