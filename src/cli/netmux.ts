@@ -24,13 +24,11 @@ serve(). All that stands behind it is the server's own command line:
 What exists as a command and as a file is the command: the file is ./doctor.
 `;
 
-try {
-  await command(process.argv.slice(2));
-} catch (error) {
+command(process.argv.slice(2)).catch((error) => {
   if (!(error instanceof CommandFailure)) throw error;
   process.stderr.write(`netmux: ${error.message}\n`);
   process.exitCode = error.status;
-}
+});
 
 async function command([name, ...words]: readonly string[]): Promise<void> {
   if (name === '--help' || name === '-h') process.stdout.write(USAGE);
