@@ -68,6 +68,11 @@ export class ChildProgram {
     });
   }
 
+  /** What it has said on its standard error output so far. */
+  get stderr(): string {
+    return this.#stderr;
+  }
+
   /** The first line of its output that begins with `word`, without that word. */
   async line(word: string): Promise<string> {
     const deadline = AbortSignal.timeout(PATIENCE_MS);
@@ -78,10 +83,11 @@ export class ChildProgram {
         .find((line) => line.startsWith(word));
       if (found !== undefined) return found.slice(word.length).trim();
       if (this.process.exitCode !== null || this.process.signalCode !== null) break;
-      await Promise.race([
-        once(this.process.stdout as NodeJS.ReadableStream, 'data', { signal: deadline }),
-        once(this.process, 'close', { signal: deadline }),
-      ]);
+      const waiting = new AbortController();
+      const signal = AbortSignal.any([deadline, waiting.signal]);
+      const events = [once(this.process.stdout as NodeJS.ReadableStream, 'data', { signal }), once(this.process, 'close', { signal })];
+      for (const event of events) event.catch(() => {});
+      await Promise.race(events).finally(() => waiting.abort());
     }
     throw new Error(`no line ${JSON.stringify(word)}; its output was\n${this.#stdout}\n${this.#stderr}`);
   }

@@ -128,9 +128,9 @@ export class Daemon {
     return inFolder(this.#folder, () => {
       const found = read();
       const { user, group, chroot, pid_file } = found.settings;
-      if (process.getuid !== undefined && process.geteuid!() !== 0) {
+      if (process.getuid !== undefined) {
         const { changesUser, changesGroup } = resolveIdentity({ user, group });
-        if (changesUser || changesGroup || chroot !== undefined)
+        if (process.geteuid!() !== 0 && (changesUser || changesGroup || chroot !== undefined))
           throw new NetmuxError('NETMUX_IDENTITY', 'only root can change user, group and chroot: the server has to be started anew');
       }
       if (pid_file !== undefined && resolve(pid_file) !== this.#pidFile?.path)

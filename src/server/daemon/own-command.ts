@@ -1,5 +1,4 @@
-import { accessSync, constants } from 'node:fs';
-import { createRequire } from 'node:module';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { NetmuxError } from '../../errors.js';
 
@@ -12,6 +11,9 @@ export function ownCommand(): [program: string, ...args: string[]] {
   return [...OWN_COMMAND];
 }
 
+/** Node finds `server` where there is only `server.js`; it may also be a folder. */
+const SCRIPT_ENDINGS = ['', '.js', '.json', '.node'];
+
 /**
  * Whether the command can still be executed.
  * @throws NetmuxError `NETMUX_NOT_STARTED`
@@ -19,10 +21,10 @@ export function ownCommand(): [program: string, ...args: string[]] {
 export function checkOwnCommand(): void {
   try {
     accessSync(process.execPath, constants.X_OK);
-    // Node finds `server` as well as `server.js`. A program without a script (`--eval`) has nothing that could be missing.
-    if (SCRIPT !== undefined && isAbsolute(SCRIPT)) accessSync(createRequire(SCRIPT).resolve(SCRIPT), constants.R_OK);
   } catch (cause) {
-    const [reason] = (cause as Error).message.split('\n');
-    throw new NetmuxError('NETMUX_NOT_STARTED', `the program cannot be executed again: ${reason}`, { cause });
+    throw new NetmuxError('NETMUX_NOT_STARTED', `node cannot be executed again: ${(cause as Error).message}`, { cause });
   }
+  // A program without a script (`--eval`) has nothing that could be missing.
+  if (SCRIPT === undefined || !isAbsolute(SCRIPT) || SCRIPT_ENDINGS.some((ending) => existsSync(SCRIPT + ending))) return;
+  throw new NetmuxError('NETMUX_NOT_STARTED', `the program is not there any more: ${SCRIPT}`);
 }

@@ -1,0 +1,43 @@
+// An echo server that is restarted. It answers each line with its number of restarts and the line; arguments are its options.
+const { MultiplexServer } = await import(process.env.NETMUX_LIBRARY);
+
+const generation = Number(process.env.GENERATION ?? '0') + 1;
+process.env.GENERATION = String(generation);
+
+class Server extends MultiplexServer {
+  pre_loop_hook() {
+    const addresses = this.listeners.map(({ localAddress, localPort }) => localPort ?? localAddress);
+    console.log(`serving ${generation} ${process.pid} ${addresses.join()} ${this.args.join()}`);
+  }
+
+  mux_input(mux, fh, data) {
+    if (mux.isUdp(fh)) fh.write(`${generation} ${data.take()}`);
+    for (const line of data.lines()) {
+      const [word, value] = line.split(' ');
+      if (word === 'fill') fh.write('z'.repeat(Number(value)));
+      else if (word === 'grow')
+        process.env.TOO_LONG = 'z'.repeat(Number(value)); // more than execve takes
+      else fh.write(`${generation} ${line}\n`);
+    }
+  }
+
+  async allow_deny_hook() {
+    const { ADMISSION_MS } = process.env;
+    if (ADMISSION_MS !== undefined) await new Promise((resolve) => setTimeout(resolve, Number(ADMISSION_MS)));
+    return true;
+  }
+
+  pre_server_close_hook() {
+    console.log(`closing ${generation}`);
+  }
+
+  restart_close_hook() {
+    console.log(`leaving ${generation}`);
+  }
+
+  restart_open_hook() {
+    console.log(`taking over ${generation}`);
+  }
+}
+
+await Server.run({ handle_signals: true, max_outbuffer: 0 });

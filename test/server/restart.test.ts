@@ -1,0 +1,198 @@
+/** HUP: the program is executed again with its sockets, and nobody notices (DEVIATIONS D24). */
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { engines, type TestedEngine } from '../engines.js';
+import { type ChildProgram, programEnvironment } from '../mux/child-program.js';
+import { Peer } from '../mux/peer.js';
+import { eventually, temporaryDirectory } from '../mux/scene.js';
+import { startProgram } from './program.js';
+import { Load } from './restart-load.js';
+import { openDatagramPeer } from './running.js';
+
+/** Two-digit generations would make answers of two lengths. */
+const RESTARTS = 8;
+
+/** A program on a port of the kernel's choice. */
+async function serving(engine: TestedEngine, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}) {
+  const program = startProgram(engine, 'restart', ['--host=127.0.0.1', '--ipv=4', ...args], { env });
+  const [pid, ports] = (await program.line('serving 1')).split(' ');
+  return { program, pid: Number(pid), port: Number(ports!.split(',')[0]) };
+}
+
+/** Restarts the program. @returns the ports that the next one serves */
+async function restart(program: ChildProgram, generation: number): Promise<string[]> {
+  program.process.kill('SIGHUP');
+  return nextPorts(program, generation);
+}
+
+async function nextPorts(program: ChildProgram, generation: number): Promise<string[]> {
+  const [, ports] = (await program.line(`serving ${generation}`)).split(' ');
+  return ports!.split(',');
+}
+
+async function answer(port: number | string, question = 'hello'): Promise<string> {
+  const peer = await Peer.connect(port);
+  await peer.send(`${question}\n`);
+  const text = (await peer.receive(question.length + 3)).toString();
+  peer.socket.destroy();
+  return text.trimEnd();
+}
+
+// Executing a program needs the addon, whichever engine moves the bytes.
+const canRestart = engines.includes('native');
+
+describe.skipIf(!canRestart).each(['native', 'node'] as const)('a restart (%s engine)', (engine) => {
+  // Translating the library takes seconds where much else runs; no test is to be charged with it.
+  beforeAll(() => void programEnvironment(engine), 60_000);
+
+  it('under load: nobody is refused or reset, and each request gets its whole answer', { timeout: 120_000 }, async () => {
+    const { program, pid, port } = await serving(engine, ['--port=0'], {});
+    const kept = await Promise.all(Array.from({ length: 20 }, () => Peer.connect(port)));
+    const load = new Load(port, 20);
+    for (let generation = 2; generation <= RESTARTS + 1; generation += 1) {
+      const before = load.answered;
+      await eventually('more answers', () => load.answered >= before + 50);
+      expect(await restart(program, generation)).toEqual([String(port)]);
+    }
+    expect((await program.line(`serving ${RESTARTS + 1}`)).split(' ')[0]).toBe(String(pid));
+    const { failures, generations } = await load.stop();
+    expect(failures).toEqual([]);
+    expect(generations).toEqual(Array.from({ length: RESTARTS + 1 }, (_, index) => index + 1));
+    for (const peer of kept) expect(await peer.end()).toMatchObject({ text: '', by: 'fin' });
+  });
+
+  it('of a UNIX socket keeps its file, which goes with the last program', { timeout: 60_000 }, async () => {
+    const path = join(temporaryDirectory(), 'socket');
+    const { program } = await serving(engine, [`--port=${path}|unix`]);
+    const file = statSync(path).ino;
+    const load = new Load(path, 5);
+    for (let generation = 2; generation <= 4; generation += 1) {
+      const before = load.answered;
+      await eventually('more answers', () => load.answered >= before + 20);
+      await restart(program, generation);
+    }
+    const { failures, generations } = await load.stop();
+    expect(failures).toEqual([]);
+    expect(generations).toEqual([1, 2, 3, 4]);
+    expect(statSync(path).ino).toBe(file);
+    program.process.kill('SIGTERM');
+    await program.ending();
+    expect(statSync(path, { throwIfNoEntry: false })).toBe(undefined);
+  });
+
+  it('reads the configuration again: ports come and go', async () => {
+    const file = join(temporaryDirectory(), 'conf');
+    const socket = join(temporaryDirectory(), 'socket');
+    writeFileSync(file, `port 127.0.0.1:0\nport ${socket}|unix\n`);
+    const { program, port } = await serving(engine, [`--conf_file=${file}`]);
+    writeFileSync(file, 'port 127.0.0.1:0\nport 127.0.0.1:0\n');
+    const ports = await restart(program, 2);
+    expect(ports[0]).toBe(String(port));
+    expect(ports).toHaveLength(2);
+    expect(await answer(Number(ports[1]))).toBe('2 hello');
+    expect(statSync(socket, { throwIfNoEntry: false })).toBe(undefined);
+    writeFileSync(file, `port 127.0.0.1:${ports[1]}\n`);
+    expect(await restart(program, 3)).toEqual([ports[1]]);
+    expect(await answer(Number(ports[1]))).toBe('3 hello');
+    await expect(answer(port)).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it.each([
+    ['an unknown option', 'nonsense 1\n', '/conf:1: '],
+    ['a port in use', 'port 127.0.0.1:0\nport 127.0.0.1:BUSY\n', 'already in use'],
+    ['an unknown user', 'user nobody-of-that-name\n', 'No such user'],
+    ['a log file that cannot be opened', 'log_file /no/such/folder/log\n', 'ENOENT'],
+    ['an address that is none', 'cidr_allow 300.1.1.1/8\n', 'cidr_allow'],
+  ])('is refused by %s, and the server goes on', async (_name, text, reason) => {
+    const busy = await serving(engine, ['--port=0']);
+    const file = join(temporaryDirectory(), 'conf');
+    writeFileSync(file, 'port 127.0.0.1:0\n');
+    const { program, port } = await serving(engine, [`--conf_file=${file}`]);
+    const peer = await Peer.connect(port);
+    writeFileSync(file, text.replace('BUSY', String(busy.port)));
+    program.process.kill('SIGHUP');
+    await eventually('the reason', () => program.stderr.includes('No restart: '));
+    expect(program.stderr).toContain(reason);
+    expect(await answer(port)).toBe('1 hello');
+    await peer.send('still here\n');
+    await peer.expect('1 still here\n');
+    writeFileSync(file, 'port 127.0.0.1:0\n');
+    expect(await restart(program, 2)).toEqual([String(port)]);
+  });
+
+  it('that execve refuses, when all is closed already, is undone', async () => {
+    const { program, port } = await serving(engine, ['--port=0']);
+    const peer = await Peer.connect(port);
+    await peer.send('grow 3000000\n');
+    await peer.send('done\n');
+    await peer.expect('1 done\n');
+    program.process.kill('SIGHUP');
+    await program.line('leaving 1');
+    expect(await answer(port)).toBe('1 hello');
+    await eventually('the reason', () => program.stderr.includes('No restart: execve E2BIG'));
+    program.process.kill('SIGTERM');
+    expect(await program.ending()).toMatchObject({ code: 0 });
+  });
+
+  it('flushes what is queued, and accepts meanwhile', async () => {
+    const { program, port } = await serving(engine, ['--port=0', '--restart_drain_timeout=30']);
+    const bytes = 16 * 1024 * 1024;
+    const slow = await Peer.connect(port, { reading: false });
+    await slow.send(`fill ${bytes}\n`);
+    expect(await answer(port)).toBe('1 hello');
+    program.process.kill('SIGHUP');
+    await eventually('the signal', () => program.stderr.includes('Received a SIG HUP'));
+    expect(await answer(port)).toBe('1 hello');
+    slow.startReading();
+    expect(await slow.end()).toMatchObject({ bytes, by: 'fin' });
+    await slow.finish();
+    await nextPorts(program, 2);
+  });
+
+  it('lets a client in that is being decided about, and answers it', async () => {
+    const { program, port } = await serving(engine, ['--port=0', '--restart_drain_timeout=30'], { ADMISSION_MS: '800' });
+    const peer = await Peer.connect(port);
+    await peer.send('hello\n');
+    program.process.kill('SIGHUP');
+    await peer.expect('1 hello\n');
+    await nextPorts(program, 2);
+  });
+
+  it('ends where TERM comes meanwhile: nothing is executed, and all output is flushed', async () => {
+    const { program, port } = await serving(engine, ['--port=0', '--drain_timeout=30']);
+    const bytes = 16 * 1024 * 1024;
+    const slow = await Peer.connect(port, { reading: false });
+    await slow.send(`fill ${bytes}\n`);
+    expect(await answer(port)).toBe('1 hello');
+    program.process.kill('SIGHUP');
+    await eventually('the signal', () => program.stderr.includes('Received a SIG HUP'));
+    program.process.kill('SIGTERM');
+    slow.startReading();
+    expect(await slow.end()).toMatchObject({ bytes, by: 'fin' });
+    await slow.finish();
+    const { code, stdout } = await program.ending();
+    expect(code).toBe(0);
+    expect(stdout.split('\n').slice(1, -1)).toEqual(['closing 1']);
+  });
+
+  it('asked for once more while the program starts happens once more', async () => {
+    const { program, port } = await serving(engine, ['--port=0']);
+    program.process.kill('SIGHUP');
+    await program.line('taking over 2');
+    program.process.kill('SIGHUP');
+    expect(await nextPorts(program, 3)).toEqual([String(port)]);
+  });
+});
+
+describe.skipIf(!canRestart)('a restart', () => {
+  it('keeps a datagram socket, and what waits in it', async () => {
+    const { program, port } = await serving('native', ['--port=0', '--proto=udp']);
+    const peer = await openDatagramPeer();
+    program.process.kill('SIGHUP');
+    await program.line('leaving 1');
+    await peer.send('hello', port);
+    expect(await peer.receive()).toMatch(/^[12] hello$/);
+    expect(await nextPorts(program, 2)).toEqual([String(port)]);
+  });
+});
