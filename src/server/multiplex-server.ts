@@ -13,6 +13,7 @@ import type { Logging, MultiplexClient } from './client.js';
 import { ConfiguredServer, type RunControl } from './configured-server.js';
 import { type ClientClass, connectionClass } from './connection-class.js';
 import { Daemon } from './daemon/daemon.js';
+import { takeOverHup } from './daemon/own-command.js';
 import { Dequeue } from './dequeue.js';
 import { Drain } from './drain.js';
 import { FatalError, placeOfCall } from './fatal.js';
@@ -23,7 +24,7 @@ import { muxOptionsOf } from './options/mux-settings.js';
 import type { ServerOptions } from './options/table.js';
 import { parsePorts } from './ports.js';
 import { resolvePorts } from './resolve-ports.js';
-import { Restart, takeOverHup } from './restart.js';
+import { Restart } from './restart.js';
 import { Signals } from './signals.js';
 import { takeInheritedSockets } from './systemd.js';
 

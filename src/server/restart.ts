@@ -5,7 +5,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Mux } from '../mux/mux.js';
 import type { Binding } from './binding.js';
-import { isRestarted } from './bound-sockets.js';
 import type { ReadSettings } from './configured-server.js';
 import type { Daemon } from './daemon/daemon.js';
 import { Drain } from './drain.js';
@@ -102,17 +101,4 @@ export class Restart<Client> {
     this.#drain = new Drain(mux, { seconds, rate: settings.drain_rate, quiet: QUIET_SECONDS, spared });
     await this.#drain.run();
   }
-}
-
-let wasAsked = false;
-const ask = () => {
-  wasAsked = true;
-};
-// Node gives an inherited "ignore" up when it starts: HUP would end the process until the server is through with its own start.
-if (isRestarted()) process.on('SIGHUP', ask);
-
-/** The server answers HUP itself from now on. @returns whether one came before, so that the configuration may have changed since it was read */
-export function takeOverHup(): boolean {
-  process.off('SIGHUP', ask);
-  return wasAsked;
 }

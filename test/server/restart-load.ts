@@ -31,6 +31,11 @@ export class Load {
     return this.#answered;
   }
 
+  /** Of the program that has answered last. */
+  get generation(): number {
+    return [...this.#generations].at(-1) ?? 0;
+  }
+
   async stop(): Promise<Outcome> {
     this.#over.abort();
     await Promise.all(this.#clients);

@@ -1,14 +1,21 @@
 /** HUP: the program is executed again with its sockets, and nobody notices (DEVIATIONS D24). */
-import { statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { engines, type TestedEngine } from '../engines.js';
-import { type ChildProgram, programEnvironment } from '../mux/child-program.js';
+import { ChildProgram, programEnvironment } from '../mux/child-program.js';
 import { Peer } from '../mux/peer.js';
 import { eventually, temporaryDirectory } from '../mux/scene.js';
+import { DatagramReceiver } from './datagram-receiver.js';
 import { startProgram } from './program.js';
 import { Load } from './restart-load.js';
 import { openDatagramPeer } from './running.js';
+
+const PROGRAM = fileURLToPath(new URL('./programs/restart.mjs', import.meta.url));
 
 /** Two-digit generations would make answers of two lengths. */
 const RESTARTS = 8;
@@ -176,10 +183,10 @@ describe.skipIf(!canRestart).each(['native', 'node'] as const)('a restart (%s en
     expect(stdout.split('\n').slice(1, -1)).toEqual(['closing 1']);
   });
 
-  it('asked for once more while the program starts happens once more', async () => {
-    const { program, port } = await serving(engine, ['--port=0']);
+  it('asked for once more while the program is being loaded happens once more', async () => {
+    const { program, port } = await serving(engine, ['--port=0'], { LOADING_MS: '300' });
     program.process.kill('SIGHUP');
-    await program.line('taking over 2');
+    await program.line('loading 2');
     program.process.kill('SIGHUP');
     expect(await nextPorts(program, 3)).toEqual([String(port)]);
   });
@@ -194,5 +201,61 @@ describe.skipIf(!canRestart)('a restart', () => {
     await peer.send('hello', port);
     expect(await peer.receive()).toMatch(/^[12] hello$/);
     expect(await nextPorts(program, 2)).toEqual([String(port)]);
+  });
+
+  it('is refused where the program is not there any more', async () => {
+    const script = join(temporaryDirectory(), 'restart.mjs');
+    copyFileSync(PROGRAM, script);
+    const program = new ChildProgram(spawn(process.execPath, [script, '--port=127.0.0.1:0'], { env: programEnvironment('native') }));
+    const [port] = await nextPorts(program, 1);
+    renameSync(script, `${script}.old`);
+    program.process.kill('SIGHUP');
+    await eventually('the reason', () => program.stderr.includes(`No restart: the program is not there any more: ${script}`));
+    expect(await answer(Number(port))).toBe('1 hello');
+    renameSync(`${script}.old`, script);
+    expect(await restart(program, 2)).toEqual([port]);
+  });
+
+  it('tells the service manager, and keeps the sockets that it has opened', async () => {
+    const unit = createServer().listen(0, '127.0.0.1');
+    await once(unit, 'listening');
+    onTestFinished(() => void unit.close());
+    const { port } = unit.address() as { port: number };
+    const { fd } = (unit as unknown as { _handle: { fd: number } })._handle;
+    const directory = temporaryDirectory();
+    const manager = await DatagramReceiver.open(join(directory, 'notify'));
+    const conf = join(directory, 'conf');
+    writeFileSync(conf, '');
+    const env = programEnvironment('native', { NOTIFY_SOCKET: join(directory, 'notify') });
+    const command = 'LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES="a|b; c" exec "$0" "$@"';
+    const args = ['-c', command, process.execPath, PROGRAM, `--conf_file=${conf}`];
+    const program = new ChildProgram(spawn('sh', args, { env, stdio: ['ignore', 'pipe', 'pipe', fd] }));
+    expect(await nextPorts(program, 1)).toEqual([String(port)]);
+    expect(await restart(program, 2)).toEqual([String(port)]);
+    expect(program.stderr.match(/Taking over socket "a\|b; c"/g)).toHaveLength(2);
+    const reloading = expect.stringMatching(/^RELOADING=1\nMONOTONIC_USEC=\d+$/);
+    expect(await manager.until(3)).toEqual(['READY=1', reloading, 'READY=1']);
+    writeFileSync(conf, 'nonsense 1\n');
+    program.process.kill('SIGHUP');
+    expect((await manager.until(5)).slice(3)).toEqual([reloading, 'READY=1']);
+  });
+
+  it('lets nobody else have the pid file meanwhile', async () => {
+    const file = join(temporaryDirectory(), 'pid');
+    const { program, pid } = await serving('native', ['--port=0', `--pid_file=${file}`], { LOADING_MS: '1000' });
+    program.process.kill('SIGHUP');
+    // Nothing is locked while it loads.
+    await program.line('loading 2');
+    const rival = startProgram('native', 'restart', ['--port=127.0.0.1:0', `--pid_file=${file}`]);
+    expect(await rival.ending()).toMatchObject({ stderr: expect.stringContaining(`running process (${pid})`) });
+    await nextPorts(program, 2);
+    expect(readFileSync(file, 'utf8')).toBe(`${pid}\n`);
+  });
+
+  it('leaves no trace in the flags that children get', async () => {
+    const { program } = await serving('native', ['--port=0']);
+    await restart(program, 2);
+    await restart(program, 3);
+    expect(await program.line('serving 3')).toMatch(/ 0$/);
   });
 });

@@ -8,7 +8,7 @@ import { ServiceNotifier } from '../systemd.js';
 import { BackgroundStart, redirectToNothing, startInBackground } from './background.js';
 import type { Belonging } from './belonging.js';
 import { dropPrivileges, type Identity, resolveIdentity } from './identity.js';
-import { checkOwnCommand, ownCommand } from './own-command.js';
+import { checkOwnCommand, ownCommand, restartCommand } from './own-command.js';
 import { PidFile } from './pid-file.js';
 import { setSurroundings } from './surroundings.js';
 
@@ -28,7 +28,9 @@ export class Daemon {
   readonly #start = BackgroundStart.take();
   /** The program before this one has gone to the background, and stays there. */
   readonly #isRestarted = isRestarted();
-  /** Where names of files in the options begin. */
+  /** What is executed again, as it was before anybody took options out of it. */
+  readonly #command = ownCommand();
+  /** Where names of files in it, and in the options, begin. */
   readonly #folder = presentFolder();
   #isInBackground = false;
   #hasChangedRoot = false;
@@ -63,7 +65,7 @@ export class Daemon {
     this.#isInBackground = background || setsid;
     if (!this.#isInBackground || this.#start !== undefined || this.#isRestarted) return false;
     if (pid_file !== undefined) PidFile.check(pid_file);
-    await startInBackground(ownCommand());
+    await startInBackground(this.#command);
     return true;
   }
 
@@ -152,13 +154,12 @@ export class Daemon {
    * @throws SystemError ENOENT, EACCES, E2BIG … ; then all is as it was
    */
   execute(descriptors: readonly number[], entries: readonly string[], { pid_file }: Pick<ServerSettings, 'pid_file'>): never {
-    const [program, ...args] = ownCommand();
     const environment = { ...process.env, ...this.notifier.environment, ...restartEnvironment(entries) };
     return inFolder(this.#folder, (): never => {
       if (this.#pidFile !== undefined && (pid_file === undefined || resolve(pid_file) !== this.#pidFile.path)) this.#pidFile.remove();
       for (const descriptor of descriptors) setCloseOnExec(descriptor, false);
       try {
-        replaceProcess(program, [program, ...args], environment);
+        replaceProcess(this.#command[0], restartCommand(this.#command), environment);
       } finally {
         for (const descriptor of descriptors) setCloseOnExec(descriptor, true);
       }

@@ -1,13 +1,17 @@
 // An echo server that is restarted. It answers each line with its number of restarts and the line; arguments are its options.
-const { MultiplexServer } = await import(process.env.NETMUX_LIBRARY);
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const generation = Number(process.env.GENERATION ?? '0') + 1;
 process.env.GENERATION = String(generation);
+console.log(`loading ${generation}`);
+await sleep(Number(process.env.LOADING_MS ?? '0'));
+
+const { MultiplexServer } = await import(process.env.NETMUX_LIBRARY);
 
 class Server extends MultiplexServer {
   pre_loop_hook() {
     const addresses = this.listeners.map(({ localAddress, localPort }) => localPort ?? localAddress);
-    console.log(`serving ${generation} ${process.pid} ${addresses.join()} ${this.args.join()}`);
+    console.log(`serving ${generation} ${process.pid} ${addresses.join()} ${process.execArgv.length}`);
   }
 
   mux_input(mux, fh, data) {
@@ -23,7 +27,7 @@ class Server extends MultiplexServer {
 
   async allow_deny_hook() {
     const { ADMISSION_MS } = process.env;
-    if (ADMISSION_MS !== undefined) await new Promise((resolve) => setTimeout(resolve, Number(ADMISSION_MS)));
+    if (ADMISSION_MS !== undefined) await sleep(Number(ADMISSION_MS));
     return true;
   }
 
