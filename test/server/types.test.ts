@@ -58,7 +58,27 @@ describe('types', () => {
     const unknown = () => new Chat({ gretting: 'hello' });
     // @ts-expect-error a number is needed
     const illTyped = () => Chat.run({ drain_timeout: 'long' });
-    expectTypeOf([Wrong, unknown, illTyped]).toBeArray();
+    class Misspelt extends MultiplexClient {
+      // @ts-expect-error who says that a callback overrides one has misspelt it
+      override mux_inputs(): void {}
+    }
+    expectTypeOf([Wrong, unknown, illTyped, Misspelt]).toBeArray();
+  });
+
+  it('refuse what would not work in an object for serve()', () => {
+    // @ts-expect-error there is no such callback
+    const callback = () => serve({ mux_inputs() {} });
+    // @ts-expect-error there is no such hook
+    const hook = () => serve({ mux_input() {}, pre_lop_hook() {} });
+    // @ts-expect-error there is no such option
+    const option = () => serve({ mux_input() {}, prot: 7000 });
+    // @ts-expect-error a number is needed
+    const illTyped = () => serve({ mux_input() {}, drain_timeout: 'long' });
+    // @ts-expect-error one of the choices is needed
+    const choice = () => serve({ mux_input() {}, log_format: 'xml' });
+    // @ts-expect-error of the client, there is no such member
+    const member = () => serve({ mux_input: (_mux, fh) => fh.data?.nick });
+    expectTypeOf([callback, hook, option, illTyped, choice, member]).toBeArray();
   });
 
   it('know the object that callbacks of the server class run on, as far as they say it', () => {
