@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { CALLBACK_NAMES } from '../../src/mux/callbacks.js';
 import { describeEngines } from '../engines.js';
-import { Conversation, codeBlocks, programUnder, readDocument, startPrinted } from './documents.js';
+import { Conversation, codeBlocks, programUnder, readDocument, startFiles, startPrinted } from './documents.js';
 
 const README = readDocument('README.md');
 
@@ -27,5 +27,18 @@ describeEngines('the echo server of the README', (engine) => {
     const client = new Conversation(port(7000));
     client.socket.end('one\r\ntwo\nthree, without an end');
     expect(await client.ended).toBe('I am an echo. Speak.\none\ntwo\n');
+  });
+});
+
+describeEngines('the server of the README', (engine) => {
+  it('counts lines when it is saved as counter.mjs and run by the command', async () => {
+    const code = codeBlocks(README, 'js').find((block) => block.includes('export default class Counter'))!;
+    expect(README).toContain('Save this as `counter.mjs`');
+    const files = { 'counter.mjs': code, 'counter.conf': 'port 7000\ncidr_allow 127.0.0.0/8\n' };
+    const command = ['node_modules/netmux/dist/cli/netmux.js', './counter.mjs', '--conf_file', 'counter.conf'];
+    const { port } = await startFiles(files, command, engine, [7000]);
+    const client = new Conversation(port(7000));
+    client.socket.end('one\ntwo\n');
+    expect(await client.ended).toBe('1 one\n2 two\n');
   });
 });
