@@ -8,17 +8,20 @@ import { expect, it, onTestFinished } from 'vitest';
 import { describeEngines } from '../engines.js';
 import { Conversation, codeBlocks, freePort, programUnder, readDocument, startPrinted } from './documents.js';
 
-const RECIPES = 'docs/recipes.md';
-
-const NAMES = [
-  'Backpressure',
-  'A TCP proxy',
-  'Two ports, two services',
-  'An idle timeout',
-  'Stopping on SIGINT',
-  'Limits for lines',
-  'UDP',
-] as const;
+/** By heading: the document. */
+const RECIPES = {
+  'A TCP proxy': 'docs/recipes.md',
+  'Two ports, two services': 'docs/recipes.md',
+  'Stopping on SIGINT': 'docs/recipes.md',
+  'Limits for lines': 'docs/recipes.md',
+  UDP: 'docs/recipes.md',
+  'Read no faster than you can write': 'docs/backpressure.md',
+  'Send something large': 'docs/backpressure.md',
+  'One to many': 'docs/backpressure.md',
+  'An idle timeout': 'docs/timers.md',
+  'Several deadlines': 'docs/timers.md',
+  'A heartbeat': 'docs/timers.md',
+} as const;
 
 /** More than the kernel keeps between two sockets, and than `maxOutbuffer`. */
 const MANY_BYTES = 48 * 1024 * 1024;
@@ -26,13 +29,14 @@ const MANY_BYTES = 48 * 1024 * 1024;
 /** Between two looks that find that no more was taken. */
 const STANDSTILL_MS = 500;
 
-function recipe(name: (typeof NAMES)[number]): string {
-  return programUnder(RECIPES, name);
+function recipe(name: keyof typeof RECIPES): string {
+  return programUnder(RECIPES[name], name);
 }
 
-it('every recipe is run here', () => {
-  expect([...readDocument(RECIPES).matchAll(/^## (.+)$/gm)].map(([, name]) => name)).toEqual([...NAMES]);
-  expect(codeBlocks(readDocument(RECIPES), 'js')).toHaveLength(NAMES.length);
+it.each([...new Set(Object.values(RECIPES))])('every program of %s is run here', (document) => {
+  const here = Object.entries(RECIPES).filter(([, path]) => path === document);
+  const programs = here.map(([heading]) => programUnder(document, heading));
+  expect(codeBlocks(readDocument(document), 'js')).toEqual(programs);
 });
 
 /** Sends many bytes without reading, until no more of them are taken; then reads, and expects all of them back. */
@@ -56,8 +60,8 @@ async function upstream(serve: Parameters<typeof createServer>[1]): Promise<numb
 }
 
 describeEngines('the recipe', (engine) => {
-  it('Backpressure: a peer that reads late gets everything, and was never closed for it', async () => {
-    const { port } = await startPrinted(recipe('Backpressure'), engine, [7000]);
+  it('Read no faster than you can write: a peer that reads late gets everything, and was never closed for it', async () => {
+    const { port } = await startPrinted(recipe('Read no faster than you can write'), engine, [7000]);
     await sendsAllAndReadsLate(port(7000));
   });
 
@@ -106,6 +110,50 @@ describeEngines('the recipe', (engine) => {
     const code = recipe('An idle timeout').replace('IDLE_SECONDS = 60', 'IDLE_SECONDS = 0.3');
     const { port } = await startPrinted(code, engine, [7000]);
     expect(await new Conversation(port(7000)).ended).toBe('idle, goodbye\n');
+  });
+
+  it('Send something large: all numbers arrive, also at a peer that reads late', async () => {
+    const { port } = await startPrinted(recipe('Send something large'), engine, [7000]);
+    const socket = connect({ host: '127.0.0.1', port: port(7000) });
+    await wait(STANDSTILL_MS);
+    const lines = (await buffer(socket)).toString().split('\n');
+    expect(lines.slice(-2)).toEqual(['1000000', '']);
+    expect(lines).toHaveLength(1_000_001);
+  });
+
+  it('One to many: who reads hears every message, who does not has missed some', async () => {
+    // More in the kernel's buffers and `maxOutbuffer` than they hold, within a moment.
+    const message = "'x'.repeat(100_000) + '\\n'";
+    const code = recipe('One to many')
+      .replace(/`\$\{new Date.*?`/, message)
+      .replace('}, 1000)', '}, 1)');
+    const { program, port } = await startPrinted(code, engine, [7000]);
+    const sleeper = connect({ host: '127.0.0.1', port: port(7000) });
+    await once(sleeper, 'connect');
+    let heard = 0;
+    for await (const bytes of connect({ host: '127.0.0.1', port: port(7000) })) {
+      heard += (bytes as Buffer).length;
+      if (heard > MANY_BYTES) break;
+    }
+    sleeper.destroy();
+    expect(await program.line()).toMatch(/^a client has missed \d+ messages$/);
+  });
+
+  it('Several deadlines: who does not log in is closed, who does stays until the next one', async () => {
+    const code = recipe('Several deadlines').replace('LOGIN_SECONDS = 10', 'LOGIN_SECONDS = 1');
+    const { port } = await startPrinted(code.replace('IDLE_SECONDS = 60', 'IDLE_SECONDS = 3'), engine, [7000]);
+    const member = new Conversation(port(7000));
+    member.socket.write('login\n');
+    const stranger = new Conversation(port(7000));
+    stranger.socket.write('hello\n');
+    const first = await Promise.race([member.ended.then(() => 'member'), stranger.ended.then(() => 'stranger')]);
+    expect(first).toBe('stranger');
+    expect(await member.ended).toBe('login\n');
+  });
+
+  it('A heartbeat: who never answers is closed after two beats', async () => {
+    const { port } = await startPrinted(recipe('A heartbeat').replace('BEAT_SECONDS = 30', 'BEAT_SECONDS = 0.2'), engine, [7000]);
+    expect(await new Conversation(port(7000)).ended).toBe('ping\nping\n');
   });
 
   it.each(['SIGINT', 'SIGTERM'] as const)('Stopping on SIGINT: %s closes the connections and ends with status 0', async (signal) => {
