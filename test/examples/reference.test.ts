@@ -158,3 +158,9 @@ it('the TypeScript in the documents passes the strict checks of a user, who has 
   expect(stdout).toBe('');
   expect(code).toBe(0);
 });
+
+it('docs/README.md leads to every page', () => {
+  const index = readDocument('docs/README.md');
+  const pages = DOCUMENTS.filter((path) => path.startsWith('docs/') && path !== 'docs/README.md');
+  expect(pages.filter((path) => !index.includes(`](${path.slice('docs/'.length)})`))).toEqual([]);
+});
