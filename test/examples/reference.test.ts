@@ -165,3 +165,13 @@ it('docs/README.md leads to every page', () => {
   const pages = DOCUMENTS.filter((path) => path.startsWith('docs/') && path !== 'docs/README.md');
   expect(pages.filter((path) => !index.includes(`](${path.slice('docs/'.length)})`))).toEqual([]);
 });
+
+it('docs/hooks.md says of every hook that it is one, and of no step', () => {
+  const listed = (kind: string) =>
+    [...readDocument('docs/hooks.md').matchAll(/^\| (`.+?`) \| (hook|step) \|/gm)]
+      .filter(([, , is]) => is === kind)
+      .flatMap(([, methods]) => [...methods!.matchAll(/`(\w+)\(/g)].map(([, name]) => name!));
+  const hooks = [...Object.getOwnPropertyNames(ServerHooks.prototype).filter((name) => name !== 'constructor'), 'run_dequeue'];
+  expect([...new Set(listed('hook'))].sort()).toEqual(hooks.sort());
+  expect(listed('step').filter((name) => hooks.includes(name) || !(name in MultiplexServer.prototype))).toEqual([]);
+});
