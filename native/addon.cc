@@ -189,7 +189,9 @@ bool fits(const Napi::CallbackInfo& info, const char* letters) {
         break;
     }
     if (right) continue;
-    Napi::TypeError::New(info.Env(), "argument " + std::to_string(index + 1) + " is of the wrong type").ThrowAsJavaScriptException();
+    // One digit: no call has ten arguments.
+    const char number = static_cast<char>('1' + index);
+    Napi::TypeError::New(info.Env(), std::string("argument ") + number + " is of the wrong type").ThrowAsJavaScriptException();
     return false;
   }
   return true;

@@ -3,10 +3,11 @@
 // there says nothing about the platform it is for.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { withBuildLock } from './build-lock.mjs';
 import { ADDON, buildNative } from './build-native.mjs';
-import { prebuiltFile } from './toolchain.mjs';
+import { ownPlatform, prebuiltFileOf } from './platforms.mjs';
+import { root } from './toolchain.mjs';
 
 const native = await withBuildLock(buildNative);
 if (native.failed !== undefined) {
@@ -15,7 +16,7 @@ if (native.failed !== undefined) {
 } else if (native.unavailable !== undefined) {
   console.error(`netmux: packing without a binary made here: ${native.unavailable}`);
 } else {
-  ship(prebuiltFile());
+  ship(join(root, prebuiltFileOf(ownPlatform())));
 }
 
 function ship(target) {

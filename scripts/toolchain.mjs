@@ -82,14 +82,6 @@ export function nodeGypEnvironment(nodeDir) {
   return { ...process.env, npm_config_nodedir: nodeDir, npm_package_config_node_gyp_nodedir: nodeDir };
 }
 
-/** Where the loader looks for the shipped binary of this platform; the name is prebuildify's. */
-export function prebuiltFile() {
-  process.report.excludeNetwork = true;
-  const glibc = process.report.getReport().header.glibcVersionRuntime !== undefined;
-  const name = process.platform === 'linux' ? `netmux.${glibc ? 'glibc' : 'musl'}.node` : 'netmux.node';
-  return join(root, 'prebuilds', `${process.platform}-${process.arch}`, name);
-}
-
 /** Runs a command and keeps its output. A command that does not exist has `status` null and an `error`. */
 export function run(command, args, options = {}) {
   return spawnSync(command, args, {

@@ -1,10 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { NetmuxError } from '../errors.js';
 
 const PACKAGE_NAME = 'netmux';
+
+/** In a checkout: the addon to load in place of all others, e.g. one with a sanitizer. An installed package takes no notice of it. */
+const CHOSEN_ADDON = 'NETMUX_ADDON';
 
 /**
  * Finds and loads the native addon. A binary built here comes before one that was shipped, so that whoever
@@ -42,6 +45,11 @@ export function loadAddon(): unknown {
 
 /** The files to try, best first. The names under `prebuilds/` are those that prebuildify gives. */
 function* candidates(root: string): Generator<string> {
+  const chosen = process.env[CHOSEN_ADDON];
+  if (chosen !== undefined && existsSync(join(root, 'binding.gyp'))) {
+    yield resolve(root, chosen);
+    return;
+  }
   yield join(root, 'build/Release/netmux.node');
   yield join(root, 'build/Debug/netmux.node');
   // Asked last, and only if it comes to it: the report takes milliseconds.

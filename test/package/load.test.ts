@@ -17,14 +17,17 @@ const libc = header.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
 const ownPrebuild = `prebuilds/${process.platform}-${process.arch}/netmux${process.platform === 'linux' ? `.${libc}` : ''}.node`;
 
 /** Loads the addon as a package in `folder` does; the outcome of the attempt. */
-async function load(folder: string): Promise<{ code?: string; message?: string; loaded: string[] }> {
+async function load(folder: string, environment: NodeJS.ProcessEnv = {}): Promise<{ code?: string; message?: string; loaded: string[] }> {
   const script = `
     const outcome = await import(${JSON.stringify(pathToFileURL(join(folder, 'dist/native/load.js')).href)})
       .then(({ loadAddon }) => { loadAddon(); return {}; })
       .catch(({ code, message }) => ({ code, message }));
     const loaded = process.report.getReport().sharedObjects.filter((file) => file.endsWith('.node'));
     console.log(JSON.stringify({ ...outcome, loaded }));`;
-  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { timeout: 15_000 });
+  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], {
+    env: { ...process.env, NETMUX_ADDON: undefined, ...environment },
+    timeout: 15_000,
+  });
   return JSON.parse(stdout);
 }
 
@@ -81,6 +84,19 @@ describe('the loader', () => {
       place(ownPrebuild, addon);
       place('build/Release/netmux.node', addon);
       expect(await load(folder)).toEqual({ loaded: [join(folder, 'build/Release/netmux.node')] });
+    });
+
+    it('takes the one that NETMUX_ADDON names, and no other, but in a checkout only', async () => {
+      place('build/Release/netmux.node', addon);
+      place('build-asan/netmux.node', addon);
+      const installed = await load(folder, { NETMUX_ADDON: 'build-asan/netmux.node' });
+      expect(installed).toEqual({ loaded: [join(folder, 'build/Release/netmux.node')] });
+
+      writeFileSync(join(folder, 'binding.gyp'), '');
+      const checkout = await load(folder, { NETMUX_ADDON: 'build-asan/netmux.node' });
+      expect(checkout).toEqual({ loaded: [join(folder, 'build-asan/netmux.node')] });
+      const missing = await load(folder, { NETMUX_ADDON: 'build-tsan/netmux.node' });
+      expect(missing).toMatchObject({ code: 'NETMUX_NO_NATIVE', loaded: [] });
     });
 
     it('goes on to the next when one does not load', async () => {

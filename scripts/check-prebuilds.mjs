@@ -1,0 +1,102 @@
+// Looks at the binaries in prebuilds/: `npm run check:prebuilds`; with --all every platform's has to be there, as for a release.
+// Each has to be for the platform that its place says, to ask for no younger C or C++ library than we promise, and to be hardened.
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { PLATFORMS, prebuiltFileOf } from './platforms.mjs';
+import { root, run } from './toolchain.mjs';
+
+/** Node 20's own builds ask for these. */
+const SYMBOL_FLOOR = { GLIBC: '2.28', GLIBCXX: '3.4.21', CXXABI: '1.3.9' };
+
+/** Of macOS; Node 20's own builds ask for this, and for no less on arm64. */
+const OLDEST_MACOS = 11;
+
+/** A package with all binaries stays below 500 KB. */
+const MAX_BYTES = 256 * 1024;
+
+const MACHINES = { x64: 'Advanced Micro Devices X86-64', arm64: 'AArch64' };
+const MACH_O_CPUS = { x64: 0x01000007, arm64: 0x0100000c };
+const LC_BUILD_VERSION = 0x32;
+
+const { values } = parseArgs({ options: { all: { type: 'boolean', default: false } } });
+const problems = [];
+let checked = 0;
+for (const platform of Object.keys(PLATFORMS)) {
+  const name = prebuiltFileOf(platform);
+  const file = join(root, name);
+  if (!existsSync(file)) {
+    if (values.all) problems.push(`${name}: missing`);
+    continue;
+  }
+  checked += 1;
+  const [os, arch, libc] = platform.split('-');
+  const { size } = statSync(file);
+  const found = os === 'linux' ? elfProblems(file, arch, libc) : machOProblems(file, arch);
+  if (size > MAX_BYTES) found.push(`has ${size} bytes, more than ${MAX_BYTES}`);
+  problems.push(...found.map((problem) => `${name}: ${problem}`));
+  console.log(`${found.length === 0 ? 'ok    ' : 'FAILED'} ${name}, ${size} bytes`);
+}
+if (checked === 0) problems.push('no binary in prebuilds/');
+for (const problem of problems) console.error(problem);
+console.log(`${checked} of ${Object.keys(PLATFORMS).length} binaries checked, ${problems.length} problems`);
+process.exitCode = problems.length > 0 ? 1 : 0;
+
+function elfProblems(file, arch, libc) {
+  const { status, stdout, error, stderr } = run('readelf', [
+    '--wide',
+    '--file-header',
+    '--dynamic',
+    '--program-headers',
+    '--dyn-syms',
+    file,
+  ]);
+  if (status !== 0) return [`readelf: ${error?.message ?? stderr}`];
+  const problems = [];
+  const machine = /Machine:\s+(.+)/.exec(stdout)?.[1].trim();
+  if (machine !== MACHINES[arch]) problems.push(`is for ${machine}`);
+
+  const versions = new Set(
+    Array.from(stdout.matchAll(/@{1,2}(GLIBC|GLIBCXX|CXXABI)_([\d.]+)/g), ([, family, version]) => `${family}_${version}`),
+  );
+  for (const version of versions) {
+    const [family, number] = version.split('_');
+    if (libc === 'musl') problems.push(`asks for ${version}, which musl does not have`);
+    else if (isYounger(number, SYMBOL_FLOOR[family])) problems.push(`asks for ${version}; the floor is ${SYMBOL_FLOOR[family]}`);
+  }
+
+  if (!/\bDYN\b/.test(stdout)) problems.push('is not position-independent');
+  if (/\bTEXTREL\b/.test(stdout)) problems.push('has relocations in its code');
+  if (!/GNU_RELRO/.test(stdout)) problems.push('has no RELRO');
+  if (!/BIND_NOW|Flags:.*\bNOW\b/.test(stdout)) problems.push('binds lazily, so that RELRO does not cover its calls');
+  const stack = /GNU_STACK(?:\s+0x[0-9a-f]+){5}\s+(\S+)/.exec(stdout)?.[1];
+  if (stack === undefined || stack.includes('E')) problems.push('has an executable stack');
+  if (!/__stack_chk_fail/.test(stdout)) problems.push('has no stack protector');
+  return problems;
+}
+
+function isYounger(version, floor) {
+  const [a, b] = [version, floor].map((text) => text.split('.').map(Number));
+  const different = [0, 1, 2].find((part) => (a[part] ?? 0) !== (b[part] ?? 0));
+  return different !== undefined && (a[different] ?? 0) > (b[different] ?? 0);
+}
+
+/** The load commands follow a header of 32 bytes: command, length, and in the one sought the platform and the oldest system. */
+function machOProblems(file, arch) {
+  const head = Buffer.alloc(4096);
+  const descriptor = openSync(file);
+  readSync(descriptor, head);
+  closeSync(descriptor);
+  if (head.readUInt32LE(0) !== 0xfeedfacf) return ['is no Mach-O file'];
+  const problems = [];
+  if (head.readUInt32LE(4) !== MACH_O_CPUS[arch]) problems.push('is for another processor');
+  for (let at = 32, left = head.readUInt32LE(16); left > 0 && at + 16 <= head.length; left -= 1) {
+    if (head.readUInt32LE(at) === LC_BUILD_VERSION) {
+      const oldest = head.readUInt32LE(at + 12) >>> 16;
+      if (oldest > OLDEST_MACOS) problems.push(`asks for macOS ${oldest}; the floor is ${OLDEST_MACOS}`);
+      return problems;
+    }
+    at += head.readUInt32LE(at + 4);
+  }
+  return [...problems, 'does not say which macOS it needs'];
+}
