@@ -1,4 +1,4 @@
-// Sees to it that `npm pack` ships a binary for this platform: the one of `npm run prebuild` where that is the newer one (it may come
+// Sees to it that `npm pack` ships what the sources say, and a binary for this platform: the one of `npm run prebuild` where that is the newer one (it may come
 // from a container with an older C library), else a copy of the one that was built here. build/ itself is not published: what lies
 // there says nothing about the platform it is for.
 import { spawnSync } from 'node:child_process';
@@ -6,12 +6,14 @@ import { copyFileSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { withBuildLock } from './build-lock.mjs';
 import { ADDON, buildNative } from './build-native.mjs';
+import { buildTypeScript } from './build-ts.mjs';
 import { ownPlatform, prebuiltFileOf } from './platforms.mjs';
 import { root } from './toolchain.mjs';
 
-const native = await withBuildLock(buildNative);
-if (native.failed !== undefined) {
-  process.stderr.write(native.failed);
+const [native, typescript] = await withBuildLock(async () => [buildNative(), await buildTypeScript()]);
+const failed = native.failed ?? typescript.failed;
+if (failed !== undefined) {
+  process.stderr.write(failed);
   process.exitCode = 1;
 } else if (native.unavailable !== undefined) {
   console.error(`netmux: packing without a binary made here: ${native.unavailable}`);

@@ -1,4 +1,5 @@
-// npm's `prepare`, run by `npm ci` in a clone: the addon into build/, the package into dist/, examples and bench into out/.
+// `npm run build`: the addon into build/, the package into dist/, examples and bench into out/. Run by `npm ci` in a clone, too, as npm's
+// script `dependencies`: of a script `prepare` npm would warn whoever installs a packed file.
 // Without a compiler it says so in one line and goes on, the pure-Node engine needs none; with one, an error is an error.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
