@@ -159,35 +159,20 @@ struct Module {
   Environment* environment = nullptr;
 };
 
-// Checks the arguments against a letter each: n number, b boolean, u Uint8Array, f function, o object, s string, a array.
+bool is_array_of(const Napi::Value& value, napi_typedarray_type type) {
+  return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == type;
+}
+
+// Checks the arguments against a letter each: n number, b boolean, u Uint8Array, i Int32Array, d Float64Array, f function,
+// o object, s string, a array.
 bool fits(const Napi::CallbackInfo& info, const char* letters) {
-  size_t index = 0;
-  for (; letters[index] != '\0'; index += 1) {
+  for (size_t index = 0; letters[index] != '\0'; index += 1) {
     const Napi::Value value = info[index];
-    bool right = false;
-    switch (letters[index]) {
-      case 'n':
-        right = value.IsNumber();
-        break;
-      case 'b':
-        right = value.IsBoolean();
-        break;
-      case 'u':
-        right = value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
-        break;
-      case 'f':
-        right = value.IsFunction();
-        break;
-      case 'o':
-        right = value.IsObject();
-        break;
-      case 's':
-        right = value.IsString();
-        break;
-      case 'a':
-        right = value.IsArray();
-        break;
-    }
+    const char letter = letters[index];
+    const bool right = (letter == 'n' && value.IsNumber()) || (letter == 'b' && value.IsBoolean()) ||
+                       (letter == 'u' && is_array_of(value, napi_uint8_array)) || (letter == 'i' && is_array_of(value, napi_int32_array)) ||
+                       (letter == 'd' && is_array_of(value, napi_float64_array)) || (letter == 'f' && value.IsFunction()) ||
+                       (letter == 'o' && value.IsObject()) || (letter == 's' && value.IsString()) || (letter == 'a' && value.IsArray());
     if (right) continue;
     // One digit: no call has ten arguments.
     const char number = static_cast<char>('1' + index);
@@ -242,7 +227,7 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   SharedMemory memory;
   memory.max_handles = natural(object.Get("maxHandles"));
   const size_t slots = memory.max_handles;
-  constexpr size_t kArrays = 12;
+  constexpr size_t kArrays = 13;
   napi_value owners[kArrays] = {};
   memory.control = static_cast<int32_t*>(array_of(object, "control", napi_int32_array, kControlWords, &owners[0]));
   memory.clock = static_cast<double*>(array_of(object, "clock", napi_float64_array, 1, &owners[1]));
@@ -256,8 +241,9 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   memory.wheel_due = static_cast<int32_t*>(array_of(object, "wheelDue", napi_int32_array, slots, &owners[9]));
   memory.interest = static_cast<uint8_t*>(array_of(object, "interest", napi_uint8_array, slots, &owners[10]));
   memory.traffic = static_cast<double*>(array_of(object, "traffic", napi_float64_array, 2 * slots, &owners[11]));
+  memory.counters = static_cast<double*>(array_of(object, "counters", napi_float64_array, kCounters, &owners[12]));
   const bool whole = memory.control && memory.clock && memory.records && memory.commands && memory.read_slab && memory.output_slab &&
-                     memory.generation && memory.unsent && memory.deadline && memory.wheel_due && memory.interest && memory.traffic;
+                     memory.generation && memory.unsent && memory.deadline && memory.wheel_due && memory.interest && memory.traffic && memory.counters;
   if (!whole || slots == 0 || slots > kMaxHandlesLimit) {
     Napi::TypeError::New(info.Env(), "the shared memory does not fit the contract").ThrowAsJavaScriptException();
     return {};
@@ -282,17 +268,40 @@ Napi::Value Now(const Napi::CallbackInfo& info) {
 
 Napi::Value Listen(const Napi::CallbackInfo& info) {
   Environment* environment = opened(info);
-  if (environment == nullptr || !fits(info, "unnnn")) return {};
+  if (environment == nullptr || !fits(info, "unnnni")) return {};
   const auto block = info[0].As<Napi::Uint8Array>();
+  const auto tuning = info[5].As<Napi::Int32Array>();
+  if (tuning.ElementLength() < kTuningWords) return number(info, -EINVAL);
   return number(info, environment->reactor().listen(block.Data(), block.ByteLength(), integer(info[1]), natural(info[2]), natural(info[3]),
-                                                    integer(info[4])));
+                                                    integer(info[4]), tuning_of(tuning.Data())));
 }
 
 Napi::Value Connect(const Napi::CallbackInfo& info) {
   Environment* environment = opened(info);
-  if (environment == nullptr || !fits(info, "unn")) return {};
+  if (environment == nullptr || !fits(info, "unni")) return {};
   const auto block = info[0].As<Napi::Uint8Array>();
-  return number(info, environment->reactor().connect(block.Data(), block.ByteLength(), natural(info[1]), natural(info[2])));
+  const auto tuning = info[3].As<Napi::Int32Array>();
+  if (tuning.ElementLength() < kTuningWords) return number(info, -EINVAL);
+  return number(info, environment->reactor().connect(block.Data(), block.ByteLength(), natural(info[1]), natural(info[2]),
+                                                     tuning_of(tuning.Data())));
+}
+
+Napi::Value Limit(const Napi::CallbackInfo& info) {
+  Environment* environment = opened(info);
+  if (environment == nullptr || !fits(info, "ndu")) return {};
+  const auto words = info[1].As<Napi::Float64Array>();
+  const auto exempt = info[2].As<Napi::Uint8Array>();
+  if (words.ElementLength() < kLimitWords) return number(info, -EINVAL);
+  return number(info, environment->reactor().limit(natural(info[0]), limits_of(words.Data(), exempt.Data(), exempt.ByteLength())));
+}
+
+Napi::Value Refused(const Napi::CallbackInfo& info) {
+  Environment* environment = opened(info);
+  if (environment == nullptr || !fits(info, "nd")) return {};
+  auto counts = info[1].As<Napi::Float64Array>();
+  const int64_t* refused = environment->reactor().refused(natural(info[0]));
+  for (size_t i = 0; i < kRefusals && i < counts.ElementLength(); i += 1) counts[i] = refused == nullptr ? 0 : static_cast<double>(refused[i]);
+  return info.Env().Undefined();
 }
 
 Napi::Value Adopt(const Napi::CallbackInfo& info) {
@@ -456,6 +465,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   define("now", Now);
   define("listen", Listen);
   define("connect", Connect);
+  define("limit", Limit);
+  define("refused", Refused);
   define("adopt", Adopt);
   define("release", Release);
   define("address", Address);

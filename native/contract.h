@@ -16,6 +16,11 @@ constexpr size_t kReferenceMinBytes = 16 * 1024;
 constexpr uint32_t kMaxHandlesLimit = 1u << 24;
 constexpr size_t kAddressBytes = 24;
 constexpr int32_t kControlWords = 4;
+constexpr int32_t kRefusals = 7;
+constexpr int32_t kLimitWords = 13;
+constexpr size_t kBlockBytes = 17;
+constexpr int32_t kTuningWords = 7;
+constexpr int32_t kCounters = 6;
 
 enum class RecordKind : int32_t {
   Accept = 1,
@@ -30,6 +35,52 @@ enum class RecordKind : int32_t {
   ConnectFailed = 10,
   ListenerError = 11,
   SendFailed = 12,
+  Refused = 13,
+  Expired = 14,
+};
+
+enum class Refusal : int32_t {
+  None = 0,
+  Address = 1,
+  Network = 2,
+  Listener = 3,
+  Connections = 4,
+  ListenerRate = 5,
+  Rate = 6,
+};
+
+enum class Expiry : int32_t {
+  None = 0,
+  FirstByte = 1,
+  Idle = 2,
+  Lifetime = 3,
+  Slow = 4,
+};
+
+enum class LimitWord : int32_t {
+  Owner = 0,
+  Connections = 1,
+  PerAddress = 2,
+  PerNetwork = 3,
+  Rate = 4,
+  Burst = 5,
+  ListenerConnections = 6,
+  ListenerRate = 7,
+  ListenerBurst = 8,
+  FirstByteMs = 9,
+  IdleMs = 10,
+  LifetimeMs = 11,
+  MinByteRate = 12,
+};
+
+enum class TuningWord : int32_t {
+  KeepAliveDelay = 0,
+  KeepAliveInterval = 1,
+  KeepAliveCount = 2,
+  UserTimeoutMs = 3,
+  SendBuffer = 4,
+  ReceiveBuffer = 5,
+  DeferAccept = 6,
 };
 
 enum class CommandKind : int32_t {
@@ -59,8 +110,18 @@ enum Control : int32_t {
   InTurn = 2,
 };
 
+enum class Counter : int32_t {
+  Turns = 0,
+  Batches = 1,
+  Records = 2,
+  AcceptPauses = 3,
+  Timers = 4,
+  DatagramsTooLong = 5,
+};
+
 enum Interest : uint8_t {
   Drained = 1,
+  Unfinished = 2,
 };
 
 enum class HandleKind : int32_t {
@@ -102,6 +163,9 @@ struct SharedMemory {
   int32_t* wheel_due = nullptr;
   uint8_t* interest = nullptr;
   double* traffic = nullptr;
+  double* counters = nullptr;
+
+  void count(Counter counter, double by = 1) const { counters[static_cast<int32_t>(counter)] += by; }
 };
 
 }  // namespace netmux

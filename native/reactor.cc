@@ -24,6 +24,8 @@ Reactor::~Reactor() {
     if (slot.outbox != nullptr) Outbox::destroy(slot.outbox);
     give_back(slot);
   }
+  TimeLimits::destroy(time_limits_);
+  Admission::destroy(admission_);
 }
 
 int Reactor::open() {
@@ -37,7 +39,9 @@ int Reactor::open() {
 void Reactor::turn() {
   if (in_turn_ || dying_) return;
   in_turn_ = true;
+  memory_.count(Counter::Turns);
   turn_end_ns_ = sys_.monotonic_ns() + kTurnBudgetNs;
+  refresh_tick();
   if (parked_ > 0 && now_ms() >= parked_until_) unpark();
   if (!retries_.empty() && now_ms() >= retry_at_) retry_connects();
   // What was queued since the last turn comes first: its closes must not meet their own events.
@@ -51,7 +55,9 @@ void Reactor::turn() {
       ready_count_ = std::max(poller_.poll(ready_), 0);
     }
     const bool idle = ready_count_ == 0;
+    refresh_tick();
     walk_ready();
+    if (admission_ != nullptr && admission_->report_due() <= now_ms()) report_refusals();
     alive = deliver() && deliver_results() && deliver_timers() && deliver_results();
     if (!alive) break;
     release_closed();
@@ -79,11 +85,14 @@ void Reactor::timer_due() {
 }
 
 void Reactor::drain() {
-  if (!dying_) execute();
+  if (dying_) return;
+  refresh_tick();
+  execute();
 }
 
 void Reactor::flush() {
   if (in_turn_ || dying_) return;
+  refresh_tick();
   execute();
   release_closed();
   apply_interest();
@@ -96,6 +105,8 @@ bool Reactor::deliver() {
   if (record_count_ > 0) {
     const int32_t count = record_count_;
     record_count_ = 0;
+    memory_.count(Counter::Batches);
+    memory_.count(Counter::Records, count);
     time_passed_ = true;
     memory_.clock[0] = static_cast<double>(sys_.monotonic_ns() - origin_ns_) / 1e6;
     memory_.control[Control::InTurn] = 1;
@@ -104,6 +115,7 @@ bool Reactor::deliver() {
       return false;
     }
     memory_.control[Control::InTurn] = 0;
+    refresh_tick();
     if (memory_.control[Control::CommandCount] > 0) execute();
   }
   slab_used_ = 0;
@@ -159,15 +171,21 @@ bool Reactor::deliver_timers() {
       continue;
     }
     const int32_t deadline = memory_.deadline[number];
+    const bool is_due = deadline != 0 && static_cast<int32_t>(static_cast<uint32_t>(deadline) - static_cast<uint32_t>(tick)) <= 0;
     // Moved later since it was queued, which costs its owner one store: only now the wheel learns of it.
-    if (deadline != 0 && static_cast<int32_t>(static_cast<uint32_t>(deadline) - static_cast<uint32_t>(tick)) > 0) {
-      memory_.wheel_due[number] = deadline;
-      wheel_.schedule(number, deadline);
-      continue;
+    int32_t next = is_due ? 0 : deadline;
+    Expiry reached = Expiry::None;
+    if (slot.timed) next = next_look(number, slot, next, tick, &reached);
+    memory_.wheel_due[number] = next;
+    if (next != 0) wheel_.schedule(number, next);
+    if (is_due) {
+      memory_.count(Counter::Timers);
+      record(RecordKind::Timer, number);
     }
-    memory_.wheel_due[number] = 0;
-    if (deadline == 0) continue;
-    record(RecordKind::Timer, number);
+    if (reached != Expiry::None) {
+      if (!room_for_record() && !deliver()) return false;
+      if (slot.kind != SlotKind::Closing) record(RecordKind::Expired, number, static_cast<int32_t>(reached));
+    }
     if (room_for_record()) continue;
     if (!deliver()) return false;
     // The rest stays on the wheel's due list.
@@ -289,6 +307,7 @@ void Reactor::arm_host_timer() {
   }
   if (parked_ > 0 && parked_until_ < due) due = parked_until_;
   if (retry_at_ < due) due = retry_at_;
+  if (admission_ != nullptr && admission_->report_due() < due) due = admission_->report_due();
   const bool unfinished = ready_next_ < ready_count_ || record_count_ > 0;
   if (unfinished || first_result_ != Slot::kNone || first_closed_ != Slot::kNone) due = now;
   if (due == host_timer_) return;

@@ -6,13 +6,16 @@
 
 #include <cstdint>
 
+#include "admission.h"
 #include "connect_retries.h"
 #include "contract.h"
 #include "memory.h"
 #include "outbox.h"
 #include "poller.h"
 #include "slot_table.h"
+#include "socket_tuning.h"
 #include "sys_table.h"
+#include "time_limits.h"
 #include "timer_wheel.h"
 
 namespace netmux {
@@ -57,9 +60,13 @@ class Reactor {
   void flush();
 
   // Each gives a slot number or −errno. Nothing is watched before CommandKind::Start.
-  int64_t listen(const uint8_t* block, size_t length, int backlog, uint32_t flags, uint32_t read_size, int mode);
-  int64_t connect(const uint8_t* block, size_t length, uint32_t flags, uint32_t read_size);
+  int64_t listen(const uint8_t* block, size_t length, int backlog, uint32_t flags, uint32_t read_size, int mode, const SocketTuning& tuning = {});
+  int64_t connect(const uint8_t* block, size_t length, uint32_t flags, uint32_t read_size, const SocketTuning& tuning = {});
   int64_t adopt(int fd, uint32_t read_size, HandleKind* kind);
+  // Sets the limits of a listener that was not started yet. 0 or −errno.
+  int limit(uint32_t number, const ListenerLimits& limits);
+  // How many connections a listener's limits have refused, by reason: kRefusals words. Null if it has none.
+  const int64_t* refused(uint32_t number);
   // Forgets a slot without closing its descriptor. The descriptor, or −EBADF.
   int release(uint32_t number);
 
@@ -108,7 +115,7 @@ class Reactor {
   void run_command(CommandKind kind, uint32_t number, Slot& slot, int32_t a);
   void shut_write(uint32_t number, Slot& slot);
   void discard(uint32_t number, Slot& slot, bool report_end);
-  void arm(uint32_t number);
+  void arm(uint32_t number, Slot& slot);
   void close_slot(uint32_t number, Slot& slot, CloseMode mode);
 
   // How slots come and go (reactor_slots.cc).
@@ -122,6 +129,22 @@ class Reactor {
   void retire(uint32_t number, Slot& slot);
   void release_closed();
   void give_back(Slot& slot);
+
+  // Limits of listeners and of those who came through them (reactor_limits.cc).
+  bool let_in(const Slot& listener, int fd, const sockaddr_storage& peer);
+  bool count_in(const Slot& listener, uint32_t client, const sockaddr_storage& peer);
+  void count_out(uint32_t number, Slot& slot);
+  void report_refusals();
+  int32_t next_look(uint32_t number, Slot& slot, int32_t deadline, int32_t now, Expiry* reached);
+  bool has_moved(uint32_t number, Slot& slot);
+  void moved(uint32_t number, const Slot& slot) {
+    if (slot.timed) time_limits_->moved(number, tick_);
+  }
+
+  // How old the present is: after callbacks, which may take long.
+  void refresh_tick() {
+    if (time_limits_ != nullptr) tick_ = static_cast<int32_t>(now_ms());
+  }
 
   // The turn and its bookkeeping (reactor.cc).
   void walk_ready();
@@ -174,6 +197,11 @@ class Reactor {
   uint32_t parked_ = 0;
   int64_t last_listener_error_ = INT64_MIN;
   int64_t retry_at_ = Host::kNever;
+
+  // Both exist from the first listener on that has such limits.
+  Admission* admission_ = nullptr;
+  TimeLimits* time_limits_ = nullptr;
+  int32_t tick_ = 0;  // what limits of time take for the present, in milliseconds since the origin
 
   // Slots with writes in the present ring, and for each command the next one of the same slot.
   uint32_t touched_count_ = 0;

@@ -23,6 +23,13 @@ constexpr size_t kMinReadWindow = 8 * 1024;
 // The longest datagram that IP can carry.
 constexpr size_t kMaxDatagram = 65535;
 
+#ifdef __linux__
+// With this flag the length of a datagram is told even where it is more than was asked for: UNIX ones may be of any length.
+constexpr int kReceiveFlags = MSG_TRUNC;
+#else
+constexpr int kReceiveFlags = 0;
+#endif
+
 // Reads of one connection in one turn: a second one only to see the end of input that was announced with the data.
 constexpr int kReadsPerTurn = 2;
 
@@ -126,7 +133,11 @@ void Reactor::accept_ready(uint32_t number, Slot& slot) {
     if (!room_for_record() && !deliver()) return;
     // A delivered batch may have closed or paused it.
     if (slot.kind != SlotKind::Listener || slot.reading != Reading::Open) return;
-    const int fd = sys_.accept_nonblocking(slot.fd);
+    // Only limits want to know who it is.
+    sockaddr_storage peer;
+    socklen_t peer_length = sizeof peer;
+    const int fd = slot.guarded ? sys_.accept_nonblocking(slot.fd, reinterpret_cast<sockaddr*>(&peer), &peer_length)
+                                : sys_.accept_nonblocking(slot.fd, nullptr, nullptr);
     if (fd < 0) {
       const int error = errno;
       if (would_block(error)) return;
@@ -134,6 +145,7 @@ void Reactor::accept_ready(uint32_t number, Slot& slot) {
       park(number, slot, error);
       return;
     }
+    if (slot.guarded && !let_in(slot, fd, peer)) continue;
     const int64_t made = adopt_fd(fd, SlotKind::Stream, slot.read_size, slot.local_path);
     if (made < 0) {
       sys_.close(fd);
@@ -141,10 +153,18 @@ void Reactor::accept_ready(uint32_t number, Slot& slot) {
       return;
     }
     const auto client = static_cast<uint32_t>(made);
+    if (slot.guarded && !count_in(slot, client, peer)) {
+      sys_.close(fd);
+      slots_.release(client);
+      park(number, slot, ENOMEM);
+      return;
+    }
     const int watched = poller_.add(fd, client, static_cast<uint32_t>(memory_.generation[client]), kReadable);
     if (watched < 0) {
       // Nobody has heard of it: it need not wait for the end of the array, nor does its end wake the listener.
       sys_.close(fd);
+      wheel_.cancel(client);
+      count_out(client, slots_.at(client));
       slots_.release(client);
       park(number, slot, -watched);
       return;
@@ -228,6 +248,7 @@ void Reactor::read_ready(uint32_t number, Slot& slot, uint8_t events) {
     slab_used_ += aligned(length);
     if (slab_used_ > kReadSlabBytes) slab_used_ = kReadSlabBytes;
     memory_.traffic[2 * number] += static_cast<double>(length);
+    moved(number, slot);
     // A short read has emptied the socket; only an end that was announced with the data is worth another call.
     if (length == window || (events & kReadEnd) == 0) return;
   }
@@ -260,6 +281,7 @@ void Reactor::discard_ready(uint32_t number, Slot& slot, uint8_t events) {
     const auto length = static_cast<uint32_t>(count);
     if (!slot.lingering) {
       memory_.traffic[2 * number] += length;
+      moved(number, slot);
       return;
     }
     if (slot.linger_bytes > length) {
@@ -299,7 +321,7 @@ void Reactor::receive_ready(uint32_t number, Slot& slot, uint8_t events) {
     socklen_t from_length = sizeof from;
     ssize_t count;
     do {
-      count = sys_.recvfrom(slot.fd, block + head, kMaxDatagram, 0, reinterpret_cast<sockaddr*>(&from), &from_length);
+      count = sys_.recvfrom(slot.fd, block + head, kMaxDatagram, kReceiveFlags, reinterpret_cast<sockaddr*>(&from), &from_length);
     } while (count < 0 && errno == EINTR);
     const bool nothing = count < 0 ? would_block(errno) : count == 0 && from_length == 0;
     if (nothing && (events & kReadEnd)) {
@@ -315,6 +337,12 @@ void Reactor::receive_ready(uint32_t number, Slot& slot, uint8_t events) {
       return;
     }
     if (slot.reading == Reading::Discarding) continue;
+    if (static_cast<size_t>(count) > kMaxDatagram) {
+      // What is left of it is no datagram of anybody's.
+      memory_.count(Counter::DatagramsTooLong);
+      record(RecordKind::SendFailed, number, EMSGSIZE, 1);
+      continue;
+    }
     uint8_t sender[kAddressRoom];
     const size_t length = from_sockaddr(reinterpret_cast<sockaddr*>(&from), from_length, sender);
     if (length != head) __builtin_memmove(block + length, block + head, static_cast<size_t>(count));

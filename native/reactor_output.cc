@@ -196,6 +196,7 @@ void Reactor::send_stream(uint32_t number, Slot& slot) {
       }
       sent = result < 0 ? 0 : static_cast<size_t>(result);
       memory_.traffic[2 * number + 1] += static_cast<double>(sent);
+      if (sent > 0) moved(number, slot);
       blocked = sent < total(parts, count);
     }
     // What is through gives its references back; the rest of this group, and all behind it, goes to the outbox.
@@ -311,6 +312,7 @@ void Reactor::flush_outbox(uint32_t number, Slot& slot) {
     if (sent <= 0) break;
     outbox->consume(static_cast<size_t>(sent));
     memory_.traffic[2 * number + 1] += static_cast<double>(sent);
+    moved(number, slot);
     flushed += static_cast<size_t>(sent);
     time_passed_ = true;
   }
@@ -373,11 +375,12 @@ void Reactor::run_command(CommandKind kind, uint32_t number, Slot& slot, int32_t
     case CommandKind::Resume:
       if (slot.reading != Reading::Paused) break;
       slot.reading = Reading::Open;
+      if (slot.timed) time_limits_->resumed(number, tick_);
       slot.dormant = false;
       touch_interest(number, slot);
       break;
     case CommandKind::Arm:
-      arm(number);
+      arm(number, slot);
       break;
     case CommandKind::Start:
       start(number, slot);
@@ -398,8 +401,10 @@ void Reactor::discard(uint32_t number, Slot& slot, bool report_end) {
   if (report_end) result(number, slot, kResultEof);
 }
 
-void Reactor::arm(uint32_t number) {
+void Reactor::arm(uint32_t number, Slot& slot) {
   const int32_t deadline = memory_.deadline[number];
+  // A connection with limits of time always has an entry, and one that is looked at too early moves on by itself.
+  if (deadline == 0 && slot.timed) return;
   memory_.wheel_due[number] = deadline;
   if (deadline == 0) {
     wheel_.cancel(number);
@@ -424,6 +429,7 @@ void Reactor::close_slot(uint32_t number, Slot& slot, CloseMode mode) {
   slot.started = true;
   slot.dormant = false;
   slot.lingering = true;
+  slot.timed = false;
   slot.linger_bytes = kLingerBytes;
   memory_.deadline[number] = 0;
   schedule(number, static_cast<int32_t>(now_ms() + kLingerMs));

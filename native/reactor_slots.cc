@@ -37,8 +37,9 @@ int64_t Reactor::adopt_fd(int fd, SlotKind kind, uint32_t read_size, bool local_
   return number;
 }
 
-int64_t Reactor::listen(const uint8_t* block, size_t length, int backlog, uint32_t flags, uint32_t read_size, int mode) {
-  const int fd = open_bound(sys_, block, length, backlog, flags, mode);
+int64_t Reactor::listen(const uint8_t* block, size_t length, int backlog, uint32_t flags, uint32_t read_size, int mode,
+                        const SocketTuning& tuning) {
+  const int fd = open_bound(sys_, block, length, backlog, flags, mode, tuning);
   if (fd < 0) return fd;
   const SlotKind kind = (flags & SocketFlag::Datagram) ? SlotKind::Datagram : SlotKind::Listener;
   const int64_t number = adopt_fd(fd, kind, read_size, block[0] == AddressFamily::Unix);
@@ -46,8 +47,8 @@ int64_t Reactor::listen(const uint8_t* block, size_t length, int backlog, uint32
   return number;
 }
 
-int64_t Reactor::connect(const uint8_t* block, size_t length, uint32_t flags, uint32_t read_size) {
-  const ConnectStart start = open_connecting(sys_, block, length, flags);
+int64_t Reactor::connect(const uint8_t* block, size_t length, uint32_t flags, uint32_t read_size, const SocketTuning& tuning) {
+  const ConnectStart start = open_connecting(sys_, block, length, flags, tuning);
   if (start.fd < 0) return start.fd;
   const bool local = block[0] == AddressFamily::Unix;
   const int64_t made = adopt_fd(start.fd, SlotKind::Stream, read_size, local);
@@ -99,16 +100,18 @@ int64_t Reactor::adopt(int fd, uint32_t read_size, HandleKind* kind) {
 
 int Reactor::release(uint32_t number) {
   Slot* slot = slots_.find(number);
-  if (slot == nullptr || slot->kind == SlotKind::Closing || slot->lingering || slot->fd < 0) return -EBADF;
+  if (slot == nullptr || slot->kind == SlotKind::Closing || slot->lingering) return -EBADF;
+  // −1: somebody has closed it under us. The slot goes all the same.
   const int fd = slot->fd;
   retire(number, *slot);
-  if (slot->original_flags >= 0) sys_.set_flags(fd, slot->original_flags);
+  if (fd >= 0 && slot->original_flags >= 0) sys_.set_flags(fd, slot->original_flags);
   slot->fd = -1;
-  if (in_turn_) return fd;
+  const int result = fd >= 0 ? fd : -EBADF;
+  if (in_turn_) return result;
   release_closed();
   apply_interest();
   arm_host_timer();
-  return fd;
+  return result;
 }
 
 int Reactor::address(uint32_t number, bool remote, uint8_t* block) {
@@ -203,6 +206,7 @@ void Reactor::park(uint32_t number, Slot& slot, int error) {
   if (!slot.parked) {
     slot.parked = true;
     parked_ += 1;
+    memory_.count(Counter::AcceptPauses);
     unwatch(slot);
   }
   parked_until_ = now + kParkMs;
@@ -235,6 +239,11 @@ void Reactor::retire(uint32_t number, Slot& slot) {
   if (slot.parked) parked_ -= 1;
   slot.parked = false;
   slot.lingering = false;
+  slot.timed = false;
+  if (slot.kind == SlotKind::Listener && slot.guarded) {
+    admission_->close_door(slot.door);
+    slot.guarded = false;
+  }
   slot.kind = SlotKind::Closing;
   slot.next = Slot::kNone;
   if (last_closed_ == Slot::kNone) {
@@ -261,6 +270,7 @@ void Reactor::release_closed() {
       if (last_closed_ == Slot::kNone) last_closed_ = number;
     } else {
       give_back(slot);
+      count_out(number, slot);
       memory_.unsent[number] = 0;
       memory_.deadline[number] = 0;
       memory_.wheel_due[number] = 0;

@@ -54,6 +54,8 @@ struct Slot {
   bool aborting : 1;        // the ring holds a Close that drops output
   bool stale_interest : 1;  // is on the list of slots whose interest changed
   bool local_path : 1;      // a UNIX socket
+  bool guarded : 1;         // a listener with limits, or a connection that counts against them
+  bool timed : 1;           // a connection with limits of time
   uint8_t results = 0;      // Result bits
   int16_t first_command = -1;  // this slot's writes in the present ring
   int16_t last_command = -1;
@@ -63,12 +65,15 @@ struct Slot {
   uint32_t next_result = kNone;    // list of slots with results
   uint32_t next_interest = kNone;  // list of slots whose interest changed
   int32_t result_errno = 0;
-  uint32_t linger_bytes = 0;  // how much more is discarded before patience ends
+  union {
+    uint32_t linger_bytes = 0;  // how much more is discarded before patience ends
+    uint32_t door;              // of a guarded listener: see Admission
+  };
   int32_t original_flags = -1;  // O_NONBLOCK as it was found, to be restored; −1 for a descriptor of our own
 
   Slot()
       : registered(false), started(false), connecting(false), knocking(false), owes_drained(false), lingering(false),
-        dormant(false), parked(false), aborting(false), stale_interest(false), local_path(false) {}
+        dormant(false), parked(false), aborting(false), stale_interest(false), local_path(false), guarded(false), timed(false) {}
 };
 
 class SlotTable {

@@ -38,6 +38,37 @@ void set_stream_options(const SysTable& sys, int fd, uint8_t family, uint32_t fl
   if (flags & SocketFlag::KeepAlive) enable(sys, fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
+// What accepted sockets inherit, too; and what only a listener has. 0 or −errno.
+int tune(const SysTable& sys, int fd, uint8_t family, uint32_t flags, const SocketTuning& tuning, bool listening) {
+  if (family == AddressFamily::Unix || !is_stream(flags)) return 0;
+  const struct {
+    int level;
+    int name;
+    int value;
+  } options[] = {
+#ifdef TCP_KEEPIDLE
+      {IPPROTO_TCP, TCP_KEEPIDLE, tuning.keep_alive_delay_s},
+#else
+      {IPPROTO_TCP, TCP_KEEPALIVE, tuning.keep_alive_delay_s},
+#endif
+      {IPPROTO_TCP, TCP_KEEPINTVL, tuning.keep_alive_interval_s},
+      {IPPROTO_TCP, TCP_KEEPCNT, tuning.keep_alive_count},
+      {SOL_SOCKET, SO_SNDBUF, tuning.send_buffer_bytes},
+      {SOL_SOCKET, SO_RCVBUF, tuning.receive_buffer_bytes},
+#ifdef TCP_USER_TIMEOUT
+      {IPPROTO_TCP, TCP_USER_TIMEOUT, tuning.user_timeout_ms},
+#endif
+#ifdef TCP_DEFER_ACCEPT
+      {IPPROTO_TCP, TCP_DEFER_ACCEPT, listening ? tuning.defer_accept_s : 0},
+#endif
+  };
+  (void)listening;
+  for (const auto& option : options) {
+    if (option.value > 0 && enable(sys, fd, option.level, option.name, option.value) != 0) return -errno;
+  }
+  return 0;
+}
+
 // Addresses are copied from type to type, never looked at through another one: a compiler may assume that nobody does.
 template <typename Address>
 int put(const Address& address, size_t length, sockaddr_storage* out) {
@@ -152,7 +183,8 @@ size_t from_sockaddr(const sockaddr* address, socklen_t length, uint8_t* block) 
   return kAddressBytes;
 }
 
-int open_bound(const SysTable& sys, const uint8_t* block, size_t length, int backlog, uint32_t flags, int mode) {
+int open_bound(const SysTable& sys, const uint8_t* block, size_t length, int backlog, uint32_t flags, int mode,
+               const SocketTuning& tuning) {
   sockaddr_storage address;
   const int size = to_sockaddr(block, length, &address);
   if (size <= 0) return -EINVAL;
@@ -170,7 +202,9 @@ int open_bound(const SysTable& sys, const uint8_t* block, size_t length, int bac
   const bool has_mode = mode >= 0 && path != nullptr;
   // Before bind, so that there is no moment at which the file is wider open than asked for.
   if (has_mode) fchmod(fd, static_cast<mode_t>(mode));
-  int result = bind_socket(sys, fd, address, static_cast<socklen_t>(size), flags);
+  // Before listen: the window that a client is offered depends on the buffer.
+  int result = tune(sys, fd, family, flags, tuning, true);
+  if (result == 0) result = bind_socket(sys, fd, address, static_cast<socklen_t>(size), flags);
   const bool bound = result == 0;
   if (bound && has_mode && chmod(path, static_cast<mode_t>(mode)) != 0) result = -errno;
   if (result == 0 && is_stream(flags) && sys.listen(fd, backlog) != 0) result = -errno;
@@ -180,13 +214,18 @@ int open_bound(const SysTable& sys, const uint8_t* block, size_t length, int bac
   return result;
 }
 
-ConnectStart open_connecting(const SysTable& sys, const uint8_t* block, size_t length, uint32_t flags) {
+ConnectStart open_connecting(const SysTable& sys, const uint8_t* block, size_t length, uint32_t flags, const SocketTuning& tuning) {
   sockaddr_storage address;
   const int size = to_sockaddr(block, length, &address);
   if (size <= 0) return {-EINVAL, 0};
   const int fd = open_socket(sys, block, flags);
   if (fd < 0) return {fd, 0};
   set_stream_options(sys, fd, family_of(block), flags);
+  const int tuned = tune(sys, fd, family_of(block), flags, tuning, false);
+  if (tuned != 0) {
+    sys.close(fd);
+    return {tuned, 0};
+  }
   if (sys.connect(fd, reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(size)) == 0) return {fd, 0};
   // An interrupted connect goes on by itself, like one in progress.
   return {fd, errno == EINTR ? EINPROGRESS : errno};

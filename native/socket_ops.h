@@ -8,6 +8,7 @@
 
 #include "contract.h"
 #include "slot_table.h"
+#include "socket_tuning.h"
 #include "sys_table.h"
 
 namespace netmux {
@@ -22,13 +23,14 @@ size_t from_sockaddr(const sockaddr* address, socklen_t length, uint8_t* block);
 
 // A bound socket that listens (or, with SocketFlag::Datagram, receives). `mode` ≥ 0 is that of a UNIX socket file.
 // A UNIX path where a socket lies that nobody serves is taken over; any other file there is −ENOTSOCK.
-int open_bound(const SysTable& sys, const uint8_t* block, size_t length, int backlog, uint32_t flags, int mode);
+int open_bound(const SysTable& sys, const uint8_t* block, size_t length, int backlog, uint32_t flags, int mode,
+               const SocketTuning& tuning);
 
 struct ConnectStart {
   int fd;      // or −errno: no socket could be had
   int status;  // 0 = connected already, EINPROGRESS, EAGAIN where a UNIX peer's queue is full, or the errno of a refusal
 };
-ConnectStart open_connecting(const SysTable& sys, const uint8_t* block, size_t length, uint32_t flags);
+ConnectStart open_connecting(const SysTable& sys, const uint8_t* block, size_t length, uint32_t flags, const SocketTuning& tuning);
 
 struct Adopted {
   SlotKind kind;

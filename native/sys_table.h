@@ -11,7 +11,8 @@
 namespace netmux {
 
 struct SysTable {
-  int (*accept_nonblocking)(int fd);  // a non-blocking, close-on-exec descriptor, or −1 and errno
+  // A non-blocking, close-on-exec descriptor, or −1 and errno. The peer's address may be null.
+  int (*accept_nonblocking)(int fd, sockaddr* peer, socklen_t* length);
   ssize_t (*recv)(int fd, void* buffer, size_t length, int flags);
   ssize_t (*recvfrom)(int fd, void* buffer, size_t length, int flags, sockaddr* from, socklen_t* from_length);
   ssize_t (*read)(int fd, void* buffer, size_t length);

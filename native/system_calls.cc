@@ -11,7 +11,9 @@ namespace netmux {
 namespace {
 
 #ifdef SOCK_NONBLOCK
-int accept_nonblocking(int fd) { return ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); }
+int accept_nonblocking(int fd, sockaddr* peer, socklen_t* length) {
+  return ::accept4(fd, peer, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
 
 int open_socket(int domain, int type, int protocol) { return ::socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol); }
 #else
@@ -27,7 +29,7 @@ int prepared(int fd) {
   return -1;
 }
 
-int accept_nonblocking(int fd) { return prepared(::accept(fd, nullptr, nullptr)); }
+int accept_nonblocking(int fd, sockaddr* peer, socklen_t* length) { return prepared(::accept(fd, peer, length)); }
 
 int open_socket(int domain, int type, int protocol) { return prepared(::socket(domain, type, protocol)); }
 #endif

@@ -9,22 +9,27 @@ import { root, run } from './toolchain.mjs';
 
 /** The reactor with all that it consists of, but without Node. */
 const REACTOR = [
+  'address_counts.cc',
+  'admission.cc',
   'connect_retries.cc',
   'memory.cc',
   'outbox.cc',
   process.platform === 'darwin' ? 'poller_kqueue.cc' : 'poller_epoll.cc',
   'reactor.cc',
   'reactor_input.cc',
+  'reactor_limits.cc',
   'reactor_output.cc',
   'reactor_slots.cc',
   'slot_table.cc',
   'socket_ops.cc',
   'system_calls.cc',
+  'time_limits.cc',
   'timer_wheel.cc',
 ];
 
 /** What each test is linked with. Headers without a source of their own need no entry. */
 const SOURCES = {
+  address_counts_test: ['address_counts.cc', 'memory.cc'],
   kqueue_merge_test: [],
   outbox_test: ['outbox.cc', 'memory.cc'],
   reactor_adopt_test: REACTOR,
@@ -34,10 +39,12 @@ const SOURCES = {
   reactor_fairness_test: REACTOR,
   reactor_identity_test: REACTOR,
   reactor_input_test: REACTOR,
+  reactor_limits_test: REACTOR,
   reactor_listener_test: REACTOR,
   reactor_memory_test: REACTOR,
   reactor_output_test: REACTOR,
   reactor_ring_fuzz_test: REACTOR,
+  reactor_time_limits_test: REACTOR,
   reactor_timer_test: REACTOR,
   slot_table_test: ['slot_table.cc', 'outbox.cc', 'memory.cc'],
   timer_wheel_test: ['timer_wheel.cc', 'memory.cc'],

@@ -2,11 +2,14 @@ export { NetmuxError, type NetmuxErrorCode, NetmuxTypeError, type SystemError } 
 export type { CallbackError, MuxCallbacks } from './mux/callbacks.js';
 export type { ConnectOptions, ConnectPathOptions, ConnectPortOptions } from './mux/connect-options.js';
 export type { DatagramPeer } from './mux/datagram-address.js';
+export type { ClosedReason } from './mux/endings.js';
 export { type DatagramAddress, Handle, Listener } from './mux/handle.js';
 export { type FrameOptions, InputBuffer, type LineOptions } from './mux/input-buffer.js';
+export type { RefusalReason, Refused } from './mux/limits.js';
 export type { ListenDescriptorOptions, ListenOptions, ListenPathOptions, ListenPortOptions } from './mux/listen-options.js';
-export { type LoopOptions, Mux, type MuxStats } from './mux/mux.js';
+export { type LoopOptions, Mux } from './mux/mux.js';
 export type { MuxOptions, OutbufferVerdict } from './mux/options.js';
+export type { EngineStats, MuxStats } from './mux/stats.js';
 export { MultiplexClient } from './server/client.js';
 export type { RunControl, ServerProperties } from './server/configured-server.js';
 export type { ClientClass } from './server/connection-class.js';

@@ -18,6 +18,14 @@ export const DEFAULT_BACKLOG = 4096;
 /** Bytes that one read delivers unless `readSize` says otherwise; it cannot be more. */
 export const DEFAULT_READ_SIZE = 64 * 1024;
 
+/** Limits of a listener, for all that it accepts. */
+export interface ListenerLimits {
+  /** By `LimitWord`. */
+  readonly words: Float64Array;
+  /** Blocks of addresses that are never refused, `BLOCK_BYTES` each. */
+  readonly exempt: Uint8Array;
+}
+
 /** Options of a listening or bound socket. Booleans default to false, `noDelay` to true. */
 export interface SocketOptions {
   /** Length of the accept queue; the kernel caps it (`net.core.somaxconn`). */
@@ -38,6 +46,10 @@ export interface SocketOptions {
   readonly mode?: number;
   /** Of a UNIX socket that is taken over: where it is bound, for the engine that cannot ask the kernel. */
   readonly path?: string;
+  /** Limits of a listener. They cannot be changed. */
+  readonly limits?: ListenerLimits;
+  /** By `TuningWord`: options of a TCP socket, which accepted ones inherit. */
+  readonly tuning?: Int32Array;
 }
 
 /** What a slot holds: `HandleKind` of the contract. */
@@ -82,6 +94,8 @@ export interface Engine {
   readonly lingering: number;
   /** A copy of what the engine holds unsent of this slot (not of what still lies in the ring). */
   outbox(slot: number): Buffer;
+  /** How many connections a listener's limits have kept out, by `Refusal`. */
+  refused(slot: number): Float64Array;
   /** Keeps `buffer` until it is sent, for `CommandKind.WriteReference`. */
   reference(buffer: Uint8Array): number;
   /** The buffer behind a number that `reference` gave; empty if it is not kept any more. */

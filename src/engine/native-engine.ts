@@ -1,7 +1,16 @@
 import { constants } from 'node:os';
 import { NetmuxError, systemError } from '../errors.js';
 import { loadNativeAddon, type NativeAddon } from '../native/addon.js';
-import { ADDRESS_BYTES, MAX_HANDLES_LIMIT, SocketFlag } from '../native/contract.js';
+import {
+  ADDRESS_BYTES,
+  CloseMode,
+  CommandKind,
+  HandleKind,
+  MAX_HANDLES_LIMIT,
+  REFUSALS,
+  SocketFlag,
+  TUNING_WORDS,
+} from '../native/contract.js';
 import { allocateSharedMemory, type SharedMemory } from '../native/shared-memory.js';
 import { type Address, decodeAddress, encodeAddress, MAX_PATH_BYTES, subjectOf } from './address.js';
 import { CommandRing } from './command-ring.js';
@@ -9,6 +18,8 @@ import { DEFAULT_BACKLOG, DEFAULT_READ_SIZE, type Engine, type Opened, type Sock
 
 /** Leaves a UNIX socket file's mode to the umask. */
 const MODE_BY_UMASK = -1;
+
+const UNTUNED = new Int32Array(TUNING_WORDS);
 
 /** The C++ reactor behind the `Engine` interface. All work happens in the addon; this class gives names to numbers. */
 class NativeEngine implements Engine {
@@ -43,7 +54,12 @@ class NativeEngine implements Engine {
   }
 
   connect(address: Address, options: SocketOptions): number {
-    const slot = this.#addon.connect(encodeAddress(address), flagsOf(options), options.readSize ?? DEFAULT_READ_SIZE);
+    const slot = this.#addon.connect(
+      encodeAddress(address),
+      flagsOf(options),
+      options.readSize ?? DEFAULT_READ_SIZE,
+      options.tuning ?? UNTUNED,
+    );
     if (slot < 0) throw systemError(slot, 'connect', subjectOf(address));
     return slot;
   }
@@ -57,7 +73,18 @@ class NativeEngine implements Engine {
       );
     }
     if (found < 0) throw systemError(found, 'add', { address: `descriptor ${descriptor}` });
-    return { slot: found % MAX_HANDLES_LIMIT, kind: Math.floor(found / MAX_HANDLES_LIMIT) };
+    const opened = { slot: found % MAX_HANDLES_LIMIT, kind: Math.floor(found / MAX_HANDLES_LIMIT) };
+    if (options.limits === undefined || opened.kind !== HandleKind.Listener) return opened;
+    const error = this.#addon.limit(opened.slot, options.limits.words, options.limits.exempt);
+    if (error === 0) return opened;
+    this.release(opened.slot);
+    throw systemError(error, 'add', { address: `descriptor ${descriptor}` });
+  }
+
+  refused(slot: number): Float64Array {
+    const counts = new Float64Array(REFUSALS);
+    this.#addon.refused(slot, counts);
+    return counts;
   }
 
   adoptListener(descriptor: number, options: SocketOptions): Opened {
@@ -120,12 +147,17 @@ class NativeEngine implements Engine {
       flags,
       options.readSize ?? DEFAULT_READ_SIZE,
       options.mode ?? MODE_BY_UMASK,
+      options.tuning ?? UNTUNED,
     );
     if (slot === -constants.errno.ENOTSOCK && address.family === 'unix') {
       throw new NetmuxError('NETMUX_PATH_IN_USE', `${address.path} exists and is not a socket: it is left alone`);
     }
     if (slot < 0) throw systemError(slot, syscall, subjectOf(address));
-    return slot;
+    if (options.limits === undefined || (flags & SocketFlag.Datagram) !== 0) return slot;
+    const error = this.#addon.limit(slot, options.limits.words, options.limits.exempt);
+    if (error === 0) return slot;
+    this.ring.command(CommandKind.Close, slot, CloseMode.Abort);
+    throw systemError(error, syscall, subjectOf(address));
   }
 }
 

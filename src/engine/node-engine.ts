@@ -4,7 +4,17 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { systemError } from '../errors.js';
 import type { Address } from './address.js';
-import { DEFAULT_BACKLOG, DEFAULT_READ_SIZE, type Engine, HandleKind, type Opened, type SocketOptions } from './engine.js';
+import {
+  DEFAULT_BACKLOG,
+  DEFAULT_READ_SIZE,
+  type Engine,
+  HandleKind,
+  type Opened,
+  REFUSALS,
+  type SocketOptions,
+  TUNING_WORDS,
+  TuningWord,
+} from './engine.js';
 import { hostForNode } from './node-address.js';
 import { NodeDatagram } from './node-datagram.js';
 import type { NodeHandle } from './node-handle.js';
@@ -23,9 +33,20 @@ const NEVER_MS = 2 ** 31 - 1;
  */
 const STREAM_OPTIONS = { allowHalfOpen: true, highWaterMark: 1 } as const;
 
+/**
+ * The one option of TCP that Node can set, in milliseconds.
+ * @throws NETMUX_NOT_ON_THIS_ENGINE where another one is wished for
+ */
+function keepAliveDelay({ tuning = new Int32Array(TUNING_WORDS) }: SocketOptions): number {
+  if (tuning.some((value, word) => value > 0 && word !== TuningWord.KeepAliveDelay)) throw notOnThisEngine('tuning');
+  return 1000 * tuning[TuningWord.KeepAliveDelay]!;
+}
+
 /** What makes servers that accept as netmux wants it. */
-function serverMaker({ noDelay = true, keepAlive = false }: SocketOptions): () => Server {
-  return () => createServer({ ...STREAM_OPTIONS, pauseOnConnect: true, noDelay, keepAlive });
+function serverMaker(options: SocketOptions): () => Server {
+  const { noDelay = true, keepAlive = false } = options;
+  const keepAliveInitialDelay = keepAliveDelay(options);
+  return () => createServer({ ...STREAM_OPTIONS, pauseOnConnect: true, noDelay, keepAlive, keepAliveInitialDelay });
 }
 
 /** The engine over `node:net` and `node:dgram`. `docs/engines.md` says what it cannot do as the native one does. */
@@ -37,7 +58,7 @@ export class NodeEngine extends NodeReactor implements Engine {
   async listen(address: Address, options: SocketOptions): Promise<number> {
     if (options.reusePort) throw notOnThisEngine('reusePort');
     const path = address.family === 'unix' ? address.path : undefined;
-    const { backlog = DEFAULT_BACKLOG, readSize = DEFAULT_READ_SIZE } = options;
+    const { backlog = DEFAULT_BACKLOG, readSize = DEFAULT_READ_SIZE, limits } = options;
     const another = serverMaker(options);
     const server = another();
     const begin = () =>
@@ -60,7 +81,7 @@ export class NodeEngine extends NodeReactor implements Engine {
       await begin();
     }
     try {
-      return this.#install((slot) => new NodeListener(this, slot, server, { readSize, backlog, path, another }), 'listen');
+      return this.#install((slot) => new NodeListener(this, slot, server, { readSize, backlog, path, another, limits }), 'listen');
     } catch (error) {
       server.close();
       throw error;
@@ -95,6 +116,7 @@ export class NodeEngine extends NodeReactor implements Engine {
 
   connect(address: Address, options: SocketOptions): number {
     const place = this.#place(address, options);
+    const keepAliveInitialDelay = keepAliveDelay(options);
     const dial = (): Socket =>
       connect({
         ...STREAM_OPTIONS,
@@ -102,6 +124,7 @@ export class NodeEngine extends NodeReactor implements Engine {
         autoSelectFamily: false,
         noDelay: options.noDelay ?? true,
         keepAlive: options.keepAlive ?? false,
+        keepAliveInitialDelay,
       });
     const names = address.family === 'unix' ? { names: { remote: address.path } } : {};
     const origin: StreamOrigin = { readSize: options.readSize ?? DEFAULT_READ_SIZE, dial, ...names };
@@ -113,19 +136,24 @@ export class NodeEngine extends NodeReactor implements Engine {
   }
 
   adoptListener(descriptor: number, options: SocketOptions): Opened {
-    const { backlog = DEFAULT_BACKLOG, readSize = DEFAULT_READ_SIZE } = options;
+    const { backlog = DEFAULT_BACKLOG, readSize = DEFAULT_READ_SIZE, limits } = options;
     const another = serverMaker(options);
     const server = another();
     server.on('error', () => {}); // what it says in a tick is thrown here
     server.listen({ fd: descriptor }, backlog);
     if (!server.listening) throw systemError(constants.errno.EINVAL, 'listen', { address: `descriptor ${descriptor}` });
     const path = server.address() === null ? (options.path ?? '') : undefined;
-    const origin: ListenerOrigin = { readSize, backlog, path, another, isAdopted: true };
+    const origin: ListenerOrigin = { readSize, backlog, path, another, limits, isAdopted: true };
     return { slot: this.#install((slot) => new NodeListener(this, slot, server, origin), 'listen'), kind: HandleKind.Listener };
   }
 
   release(slot: number): number {
     return this.forget(this.#at(slot));
+  }
+
+  refused(slot: number): Float64Array {
+    const listener = this.#at(slot);
+    return (listener instanceof NodeListener && listener.door?.refused) || new Float64Array(REFUSALS);
   }
 
   address(slot: number, side: 'local' | 'remote'): Address | undefined {

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { CloseMode, HandleKind, RecordKind } from '../native/contract.js';
 import type { SharedMemory } from '../native/shared-memory.js';
 import type { Address } from './address.js';
+import type { Pass } from './node-admission.js';
 import type { NodeListener } from './node-listener.js';
 
 /** What a handle sees of the reactor that it belongs to. */
@@ -11,13 +12,13 @@ export interface NodeTurn {
   readSlab: Buffer;
   now(): number;
   /** Queues a record. */
-  report(kind: RecordKind, handle: NodeHandle, a?: number): void;
+  report(kind: RecordKind, handle: NodeHandle, a?: number, b?: number): void;
   /** Queues the handle: it has something to `read`. */
   offer(handle: NodeHandle): void;
   /** An event of Node's is through: delivers what it brought, unless a turn is under way that will. */
   turn(): void;
   /** Gives an accepted connection a slot; undefined if the table is full. */
-  admit(socket: Socket, listener: NodeListener): NodeHandle | undefined;
+  admit(socket: Socket, listener: NodeListener, pass: Pass | undefined): NodeHandle | undefined;
 }
 
 /**
@@ -33,9 +34,11 @@ export abstract class NodeHandle {
   offered = false;
   /** Whether the present execution of the ring wrote to it. */
   touched = false;
+  /** What it has to give back when its descriptor is closed, if it counts against limits. */
+  pass: Pass | undefined;
   protected readonly reactor: NodeTurn;
   protected started = false;
-  protected paused = false;
+  paused = false;
 
   constructor(reactor: NodeTurn, slot: number) {
     this.reactor = reactor;

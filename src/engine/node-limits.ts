@@ -5,6 +5,7 @@ export const NOT_ON_NODE = {
   adopt: 'foreign descriptors: `mux.add(fd)`; `listen({ fd })` of a datagram socket',
   unixDatagram: "UNIX datagram sockets: `listen({ path, proto: 'unixdgram' })`",
   reusePort: 'SO_REUSEPORT: `listen({ reusePort: true })`',
+  tuning: '`keepAliveInterval`, `keepAliveCount`, `userTimeout`, `sendBufferSize`, `receiveBufferSize`, `deferAccept`',
   release: 'taking a listener or a datagram socket out: `mux.remove(listener)`',
 } as const;
 
@@ -28,6 +29,13 @@ export const LINGER_BYTES = 1024 * 1024;
 
 /** Listener errors are reported at most this often: a full table fails for every client that knocks. */
 export const LISTENER_ERROR_INTERVAL_MS = 1_000;
+
+/** Refusals by limits are told at most this often, for each listener and reason. */
+export const REFUSAL_INTERVAL_MS = 1_000;
+
+/** The minimum byte rate is judged over this time, and not at all where a callback has stretched it to that. As in the native core. */
+export const RATE_WINDOW_MS = 5_000;
+export const STRETCHED_WINDOW_MS = 6_000;
 
 /** A UNIX listener whose backlog is full refuses with EAGAIN; the kernel does not tell when there is room again. */
 export const CONNECT_RETRY_MS = 20;

@@ -1,9 +1,11 @@
 import { closeSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { constants } from 'node:os';
-import { type CloseMode, HandleKind, RecordKind } from '../native/contract.js';
+import { type CloseMode, Counter, HandleKind, RecordKind } from '../native/contract.js';
 import type { Address } from './address.js';
+import type { ListenerLimits } from './engine.js';
 import { addressFromNode } from './node-address.js';
+import { Door, type Pass } from './node-admission.js';
 import { descriptorOf, errnoOf, NodeHandle, type NodeTurn } from './node-handle.js';
 import { LISTENER_ERROR_INTERVAL_MS, notOnThisEngine } from './node-limits.js';
 import { closeKeepingFile, closeKeepingOthers, fileAt } from './node-unix-path.js';
@@ -18,6 +20,13 @@ export interface ListenerOrigin {
   readonly another: () => Server;
   /** The socket was bound by others: libuv does not know its path. */
   readonly isAdopted?: true;
+  readonly limits: ListenerLimits | undefined;
+}
+
+/** A connection that waits to be announced. */
+interface Accepted {
+  readonly socket: Socket;
+  readonly pass: Pass | undefined;
 }
 
 /**
@@ -30,6 +39,8 @@ export class NodeListener extends NodeHandle {
   readonly readSize: number;
   /** Its UNIX path. */
   readonly path: string | undefined;
+  /** Its limits. */
+  readonly door: Door | undefined;
   readonly #another: () => Server;
   #server: Server;
   /** The file that libuv has bound. */
@@ -40,11 +51,13 @@ export class NodeListener extends NodeHandle {
   readonly #backlog: number;
   /** As it was last asked for: a resting socket has nobody who could be asked. */
   #address: Address | undefined;
-  #accepted: Socket[] = [];
+  #accepted: Accepted[] = [];
+  #reportTimer: NodeJS.Timeout | undefined;
   #lastError_ms = Number.NEGATIVE_INFINITY;
 
-  constructor(reactor: NodeTurn, slot: number, server: Server, { readSize, backlog, path, another, isAdopted }: ListenerOrigin) {
+  constructor(reactor: NodeTurn, slot: number, server: Server, { readSize, backlog, path, another, isAdopted, limits }: ListenerOrigin) {
     super(reactor, slot);
+    this.door = limits && new Door(limits, reactor.now());
     this.#another = another;
     this.#backlog = Math.max(backlog, 1); // as the kernel does
     this.readSize = readSize;
@@ -59,10 +72,12 @@ export class NodeListener extends NodeHandle {
 
   read(records: Int32Array, at: number): RecordKind | undefined {
     if (!this.readable) return undefined;
-    const socket = this.#accepted.shift()!;
-    const stream = this.reactor.admit(socket, this);
+    const { socket, pass } = this.#accepted.shift()!;
+    const stream = this.reactor.admit(socket, this, pass);
     if (stream === undefined) {
       socket.destroy();
+      pass?.leave();
+      this.reactor.memory.counters[Counter.AcceptPauses]! += 1;
       if (this.#mayComplain()) this.reactor.report(RecordKind.ListenerError, this, constants.errno.EMFILE);
       return undefined;
     }
@@ -98,8 +113,13 @@ export class NodeListener extends NodeHandle {
   }
 
   end(_mode: CloseMode, freed: () => void): void {
-    for (const socket of this.#accepted) socket.destroy();
+    for (const { socket, pass } of this.#accepted) {
+      socket.destroy();
+      pass?.leave();
+    }
     this.#accepted = [];
+    clearTimeout(this.#reportTimer);
+    this.door?.close();
     if (this.#resting >= 0) closeSync(this.#resting);
     else if (this.#file === undefined) this.#server.close();
     else closeKeepingOthers(this.path!, this.#file, () => this.#server.close());
@@ -137,8 +157,31 @@ export class NodeListener extends NodeHandle {
       socket.destroy();
       return;
     }
-    this.#accepted.push(socket);
+    const pass = this.door?.admit(addressFromNode(socket.remoteAddress, socket.remotePort), this.reactor.now());
+    if (this.door !== undefined && pass === undefined) {
+      if (this.path === undefined) socket.resetAndDestroy();
+      else socket.destroy();
+      this.#reportRefusals();
+      return;
+    }
+    this.#accepted.push({ socket, pass });
     this.offerInput();
+    this.reactor.turn();
+  }
+
+  /** Tells of refusals, now or when they may be told again. */
+  #reportRefusals(): void {
+    const now = this.reactor.now();
+    const due = this.door?.reportDue;
+    if (due === undefined || this.closed || this.#reportTimer !== undefined) return;
+    if (due > now) {
+      this.#reportTimer = setTimeout(() => {
+        this.#reportTimer = undefined;
+        this.#reportRefusals();
+      }, due - now).unref();
+      return;
+    }
+    for (const { reason, count } of this.door!.takeReport(now)) this.reactor.report(RecordKind.Refused, this, reason, count);
     this.reactor.turn();
   }
 

@@ -1,13 +1,15 @@
 import type { Socket } from 'node:net';
-import { CloseMode, CommandKind, Control, RECORD_CAPACITY, RecordKind, WORDS } from '../native/contract.js';
+import { CloseMode, CommandKind, Control, Counter, RECORD_CAPACITY, RecordKind, WORDS } from '../native/contract.js';
 import { allocateSharedMemory, type SharedMemory } from '../native/shared-memory.js';
 import { addressBlockLength, decodeAddress } from './address.js';
 import { CommandRing } from './command-ring.js';
+import type { Pass } from './node-admission.js';
 import type { NodeHandle, NodeTurn } from './node-handle.js';
 import { MAX_HANDLES, TURN_BUDGET_MS } from './node-limits.js';
 import type { NodeListener } from './node-listener.js';
 import { SlotTable } from './node-slots.js';
 import { NodeStream } from './node-stream.js';
+import { TimeWatch } from './node-time-watch.js';
 import { NodeTimers } from './node-timers.js';
 
 /** What waits to become a record. */
@@ -16,6 +18,7 @@ interface Waiting {
   /** undefined: the handle has input to read. */
   readonly kind: RecordKind | undefined;
   readonly a: number;
+  readonly b: number;
 }
 
 /** A command of the ring that waits for the end of the batch. */
@@ -70,24 +73,32 @@ export class NodeReactor implements NodeTurn {
     return performance.now() - this.#origin_ms;
   }
 
-  report(kind: RecordKind, handle: NodeHandle, a = 0): void {
-    if (!handle.closed) this.#waiting.push({ handle, kind, a });
+  report(kind: RecordKind, handle: NodeHandle, a = 0, b = 0): void {
+    if (!handle.closed) this.#waiting.push({ handle, kind, a, b });
   }
 
   offer(handle: NodeHandle): void {
     if (handle.offered || handle.closed) return;
     handle.offered = true;
-    this.#waiting.push({ handle, kind: undefined, a: 0 });
+    this.#waiting.push({ handle, kind: undefined, a: 0, b: 0 });
   }
 
-  admit(socket: Socket, listener: NodeListener): NodeHandle | undefined {
+  admit(socket: Socket, listener: NodeListener, pass: Pass | undefined): NodeHandle | undefined {
     const slot = this.slots.allocate();
     if (slot === undefined) return undefined;
+    const words = listener.door?.words;
+    const watch = words !== undefined && TimeWatch.isNeeded(words) ? new TimeWatch(words, Math.floor(this.now()) | 0) : undefined;
     const names = listener.path === undefined ? {} : { names: { local: listener.path } };
-    const stream = new NodeStream(this, slot, { readSize: listener.readSize, ...names }, socket);
+    const stream = new NodeStream(this, slot, { readSize: listener.readSize, watch, ...names }, socket);
+    stream.pass = pass;
     this.slots.occupy(stream);
+    if (watch !== undefined) this.#timers.watchOver(slot, watch);
     stream.start();
     return stream;
+  }
+
+  isPaused(slot: number): boolean {
+    return this.slots.at(slot)?.paused ?? false;
   }
 
   /** Keeps `buffer` under a number until the command that names it is executed. */
@@ -113,8 +124,9 @@ export class NodeReactor implements NodeTurn {
    */
   turn(): void {
     if (this.#running) return;
-    const { control } = this.memory;
+    const { control, counters } = this.memory;
     this.#running = true;
+    counters[Counter.Turns]! += 1;
     control[Control.InTurn] = 1;
     const end = performance.now() + TURN_BUDGET_MS;
     let isLate = false;
@@ -123,6 +135,8 @@ export class NodeReactor implements NodeTurn {
       this.#execute();
       for (let count = this.#fill(); count > 0; count = this.#fill()) {
         this.memory.clock[0] = this.now();
+        counters[Counter.Batches]! += 1;
+        counters[Counter.Records]! += count;
         this.#dispatch(count);
         this.#execute();
         if (performance.now() <= end) continue;
@@ -156,7 +170,7 @@ export class NodeReactor implements NodeTurn {
   forget(handle: NodeHandle): number {
     const descriptor = handle.release();
     this.#vacate(handle);
-    this.slots.free(handle.slot);
+    this.#free(handle);
     return descriptor;
   }
 
@@ -172,7 +186,7 @@ export class NodeReactor implements NodeTurn {
     let count = 0;
     let taken = 0;
     while (taken < this.#waiting.length && count < RECORD_CAPACITY) {
-      const { handle, kind, a } = this.#waiting[taken]!;
+      const { handle, kind, a, b } = this.#waiting[taken]!;
       taken += 1;
       const at = count * WORDS;
       if (kind === undefined) handle.offered = false;
@@ -180,7 +194,7 @@ export class NodeReactor implements NodeTurn {
       records[at] = handle.slot << 8;
       records[at + 1] = generation[handle.slot]!;
       records[at + 2] = a;
-      records[at + 3] = 0;
+      records[at + 3] = b;
       const read = kind ?? handle.read(records, at);
       if (kind === undefined && handle.readable) this.offer(handle);
       if (read === undefined) continue;
@@ -304,8 +318,14 @@ export class NodeReactor implements NodeTurn {
       this.lingering += 1;
       handle.end(mode, () => {
         this.lingering -= 1;
-        this.slots.free(handle.slot);
+        this.#free(handle);
       });
     }
+  }
+
+  /** The descriptor is closed: its number and its place among those that are limited are free. */
+  #free(handle: NodeHandle): void {
+    this.slots.free(handle.slot);
+    handle.pass?.leave();
   }
 }

@@ -8,6 +8,7 @@ import { CONNECT_RETRY_MS, PIECE_BYTES } from './node-limits.js';
 import { Linger } from './node-linger.js';
 import { NodeOutbox } from './node-outbox.js';
 import { disown, own, type SocketOwner } from './node-socket.js';
+import type { TimeWatch } from './node-time-watch.js';
 
 const { EAGAIN, EFAULT, EPIPE } = constants.errno;
 
@@ -21,6 +22,8 @@ export interface UnixNames {
 export interface StreamOrigin {
   readonly readSize: number;
   readonly names?: UnixNames;
+  /** Its limits of time. */
+  readonly watch?: TimeWatch | undefined;
   /** Begins to connect; undefined for an accepted connection. May be asked again, see `CONNECT_RETRY_MS`. */
   readonly dial?: () => Socket;
 }
@@ -85,6 +88,7 @@ export class NodeStream extends NodeHandle implements SocketOwner {
   }
 
   override resume(): void {
+    this.#origin.watch?.resumed(Math.floor(this.reactor.now()) | 0);
     super.resume();
     this.#regulate();
   }
@@ -210,6 +214,7 @@ export class NodeStream extends NodeHandle implements SocketOwner {
 
   received(chunk: Buffer): void {
     this.reactor.memory.traffic[2 * this.slot]! += chunk.length;
+    this.#moved();
     if (this.#discarding) return;
     this.#chunks.push(chunk);
     this.offerInput();
@@ -326,6 +331,11 @@ export class NodeStream extends NodeHandle implements SocketOwner {
 
   #taken(bytes: number): void {
     this.reactor.memory.traffic[2 * this.slot + 1]! += bytes;
+    this.#moved();
+  }
+
+  #moved(): void {
+    this.#origin.watch?.moved(Math.floor(this.reactor.now()) | 0);
   }
 
   /** As `#send`, while the ring may hold writes that `unsent` counts, too. */

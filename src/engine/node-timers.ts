@@ -1,12 +1,18 @@
-import { RECORD_CAPACITY, RecordKind, WORDS } from '../native/contract.js';
+import { Counter, Expiry, Interest, RECORD_CAPACITY, RecordKind, WORDS } from '../native/contract.js';
 import type { SharedMemory } from '../native/shared-memory.js';
+import type { TimeWatch } from './node-time-watch.js';
 import { TimerHeap } from './node-timer-heap.js';
 
 /** What the timers ask of the reactor. */
 interface Clockwork {
   now(): number;
   turn(): void;
+  /** Whether the application has paused the slot. */
+  isPaused(slot: number): boolean;
 }
+
+/** A slot may have both of its records, `Timer` and `Expired`, in one batch. */
+const MOST_RECORDS_OF_A_SLOT = 2;
 
 /**
  * The timers of all handles behind one timer of Node's. Due ones are delivered in the phase after Node has polled
@@ -16,6 +22,8 @@ export class NodeTimers {
   readonly #memory: SharedMemory;
   readonly #reactor: Clockwork;
   readonly #heap: TimerHeap;
+  /** Connections with limits of time, which share the entry of the slot. */
+  readonly #watches = new Map<number, TimeWatch>();
   #alarm: NodeJS.Timeout | undefined;
   #alarmDue = 0;
   #immediate: NodeJS.Immediate | undefined;
@@ -33,9 +41,19 @@ export class NodeTimers {
     return this.#delivering;
   }
 
+  /** Looks at a connection's limits of time from now on. */
+  watchOver(slot: number, watch: TimeWatch): void {
+    this.#watches.set(slot, watch);
+    const { next } = this.#look(slot, watch, this.#now());
+    this.#memory.wheelDue[slot] = next;
+    this.#heap.put(slot, next);
+  }
+
   /** Takes the slot's `deadline` up. */
   arm(slot: number): void {
     const deadline = this.#memory.deadline[slot]!;
+    // A connection with limits always has an entry, and one that is looked at too early moves on by itself.
+    if (deadline === 0 && this.#watches.has(slot)) return;
     // A timer armed and cancelled in one batch is not queued, and the slot must not say it is.
     this.#memory.wheelDue[slot] = deadline;
     if (deadline === 0) this.#heap.remove(slot);
@@ -44,6 +62,7 @@ export class NodeTimers {
 
   remove(slot: number): void {
     this.#heap.remove(slot);
+    this.#watches.delete(slot);
   }
 
   /**
@@ -52,31 +71,52 @@ export class NodeTimers {
    */
   fill(records: Int32Array): number {
     if (!this.#delivering) return 0;
-    const { deadline, wheelDue, generation } = this.#memory;
+    const { deadline, wheelDue } = this.#memory;
     const now = this.#now();
     let count = 0;
-    while (count < RECORD_CAPACITY) {
+    while (count <= RECORD_CAPACITY - MOST_RECORDS_OF_A_SLOT) {
       const slot = this.#heap.takeDue(now);
       if (slot === undefined) {
         this.#delivering = false;
         break;
       }
       const due = deadline[slot]!;
-      if (due !== 0 && ((due - now) | 0) > 0) {
-        wheelDue[slot] = due;
-        this.#heap.put(slot, due);
-        continue;
+      const isDue = due !== 0 && ((due - now) | 0) <= 0;
+      let next = isDue ? 0 : due;
+      const watch = this.#watches.size > 0 ? this.#watches.get(slot) : undefined;
+      if (isDue) {
+        this.#memory.counters[Counter.Timers]! += 1;
+        this.#record(records, count++, slot, RecordKind.Timer, 0);
       }
-      wheelDue[slot] = 0;
-      if (due === 0) continue;
-      const at = count * WORDS;
-      records[at] = (slot << 8) | RecordKind.Timer;
-      records[at + 1] = generation[slot]!;
-      records[at + 2] = 0;
-      records[at + 3] = 0;
-      count += 1;
+      if (watch !== undefined) {
+        const look = this.#look(slot, watch, now);
+        if (look.reached !== Expiry.None) {
+          // Whoever hears of it closes the connection: it is not watched over any more.
+          this.#watches.delete(slot);
+          this.#record(records, count++, slot, RecordKind.Expired, look.reached);
+        } else if (next === 0 || (look.next !== 0 && ((look.next - next) | 0) < 0)) {
+          next = look.next;
+        }
+      }
+      wheelDue[slot] = next;
+      if (next !== 0) this.#heap.put(slot, next);
     }
     return count;
+  }
+
+  #look(slot: number, watch: TimeWatch, now: number): { readonly reached: Expiry; readonly next: number } {
+    const { interest, unsent, traffic } = this.#memory;
+    const paused = this.#reactor.isPaused(slot);
+    const unfinished = (interest[slot]! & Interest.Unfinished) !== 0 || unsent[slot]! > 0;
+    return watch.look({ paused, unfinished, received: traffic[2 * slot]!, sent: traffic[2 * slot + 1]! }, now);
+  }
+
+  #record(records: Int32Array, index: number, slot: number, kind: RecordKind, a: number): void {
+    const at = index * WORDS;
+    records[at] = (slot << 8) | kind;
+    records[at + 1] = this.#memory.generation[slot]!;
+    records[at + 2] = a;
+    records[at + 3] = 0;
   }
 
   /**

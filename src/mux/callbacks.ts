@@ -1,5 +1,6 @@
 import type { Handle } from './handle.js';
 import type { InputBuffer } from './input-buffer.js';
+import type { Refused } from './limits.js';
 import type { Mux } from './mux.js';
 
 /** What `mux_error` is given. `code` is that of netmux (`docs/errors.md`) or the name of an errno; what a callback threw may have none. */
@@ -27,6 +28,11 @@ export interface MuxCallbacks<Data = unknown> {
   mux_outbuffer_empty?(mux: Mux<Data>, fh: Handle<Data>): unknown;
   /** Writing failed since the peer is gone; `mux_close` follows. */
   mux_epipe?(mux: Mux<Data>, fh: Handle<Data>): unknown;
+  /**
+   * Limits have kept connections out (called on the *listener's* object): at most once a second for each listener and reason,
+   * with their number. Each of them was reset, and is counted in `Mux.stats`.
+   */
+  mux_refused?(mux: Mux<Data>, listener: Handle<Data>, refused: Refused): unknown;
   /** Something went wrong: an error with a `code`, or what a callback has thrown. Without it a line goes to the option `warn`. */
   mux_error?(mux: Mux<Data>, fh: Handle<Data>, error: CallbackError): unknown;
 }
@@ -40,5 +46,6 @@ export const CALLBACK_NAMES = [
   'mux_timeout',
   'mux_outbuffer_empty',
   'mux_epipe',
+  'mux_refused',
   'mux_error',
 ] as const satisfies readonly (keyof MuxCallbacks)[];

@@ -39,15 +39,15 @@ const PORT_OPTIONS = ['host', 'port', 'timeout', 'noDelay', 'keepAlive'];
 const PATH_OPTIONS = ['path', 'timeout'];
 
 /**
- * @param readSize of the mux
+ * @param defaults of the mux
  * @throws NetmuxTypeError naming the option
  */
-export function planConnection(options: ConnectOptions, readSize: number): ConnectPlan {
+export function planConnection(options: ConnectOptions, defaults: SocketOptions): ConnectPlan {
   const given = checkedObject('connect', options);
   const timeoutMs = 1000 * checkedTimeout(given.timeout);
   if (given.path !== undefined) {
     checkedNames('connect', given, PATH_OPTIONS);
-    return { path: checkedPath('connect', given.path), socket: { readSize }, timeoutMs };
+    return { path: checkedPath('connect', given.path), socket: defaults, timeoutMs };
   }
   if (given.port === undefined) throw new NetmuxTypeError('connect: one of port and path must be given');
   checkedNames('connect', given, PORT_OPTIONS);
@@ -55,9 +55,9 @@ export function planConnection(options: ConnectOptions, readSize: number): Conne
     host: given.host === undefined ? 'localhost' : checkedHost('connect', given.host),
     port: checkedInteger('connect', 'port', given.port, 1, MAX_PORT),
     socket: {
-      readSize,
+      ...defaults,
       noDelay: given.noDelay === undefined || checkedBoolean('connect', 'noDelay', given.noDelay),
-      keepAlive: given.keepAlive !== undefined && checkedBoolean('connect', 'keepAlive', given.keepAlive),
+      keepAlive: given.keepAlive === undefined ? defaults.keepAlive === true : checkedBoolean('connect', 'keepAlive', given.keepAlive),
     },
     timeoutMs,
   };

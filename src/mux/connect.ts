@@ -49,6 +49,7 @@ export class Connecting extends SetUp {
     clearTimeout(this.#timer);
     const { handle, output } = this;
     this.complete(this.#slot, SlotState.Stream);
+    handle.mux.run.totals.connected += 1;
     if (output.length > 0) this.dispatcher.output.write(handle, output.copy());
     for (const how of output.shutdowns) this.dispatcher.lifecycle.shutdown(handle, how);
     return !handle.closed && !output.shutdowns.has(2);

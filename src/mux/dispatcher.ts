@@ -8,6 +8,7 @@ import { Ending, Reading, SlotState, Writing, withReading, withWriting } from '.
 import { Handle } from './handle.js';
 import { InputBuffer } from './input-buffer.js';
 import { Lifecycle } from './lifecycle.js';
+import { expiryError, expiryReason, refusalReason } from './limits.js';
 import { Output } from './output.js';
 import { Slots } from './slots.js';
 import { isThenable } from './thenable.js';
@@ -70,7 +71,7 @@ export class Dispatcher {
     const mayCome = (state & SlotState.KindMask) === SlotState.Stream && (state & SlotState.ReadingMask) < Reading.Ended;
     if (replacement !== undefined && mayCome) {
       slots.dropLeftover(slot);
-      if (slots.leftovers.replace(slot, replacement)) this.#state[slot]! |= SlotState.HasLeftover;
+      if (slots.leftovers.replace(slot, replacement)) slots.hasLeftover(slot);
     }
     return slots.leftovers.copy(slot);
   }
@@ -144,7 +145,13 @@ export class Dispatcher {
           this.lifecycle.report(handle, this.#acceptError(slot, a));
           break;
         case RecordKind.SendFailed:
-          this.lifecycle.report(handle, systemError(a, 'send'));
+          this.lifecycle.report(handle, systemError(a, records[at + 3] === 1 ? 'receive' : 'send'));
+          break;
+        case RecordKind.Refused:
+          this.#refused(handle, a, records[at + 3]!);
+          break;
+        case RecordKind.Expired:
+          this.lifecycle.exceeded(handle, expiryReason(a), expiryError(a, handle.mux.settings));
           break;
       }
     }
@@ -161,9 +168,16 @@ export class Dispatcher {
     const handle = new Handle(slot, mux);
     slots.current = handle;
     lifecycle.open(handle, slot, SlotState.Stream);
-    mux.run.accepted += 1;
+    mux.run.totals.accepted += 1;
     const callbacks = listener.callbacks ?? mux.callbacks;
     if (callbacks?.mux_connection !== undefined) this.#settle(handle, callbacks.mux_connection(mux, handle));
+  }
+
+  #refused(listener: Handle, refusal: number, count: number): void {
+    const { mux } = listener;
+    const callbacks = listener.callbacks ?? mux.callbacks;
+    if (callbacks?.mux_refused === undefined) return;
+    this.#settle(listener, callbacks.mux_refused(mux, listener, { reason: refusalReason(refusal), count }));
   }
 
   #connected(handle: Handle): void {
@@ -239,11 +253,11 @@ export class Dispatcher {
           ? new NetmuxError('NETMUX_INBUFFER_LIMIT', `${unread} bytes of input are unread: more than the ${maxInbuffer} of maxInbuffer`)
           : new NetmuxError('NETMUX_BUFFER_DETACHED', `${unread} bytes of input were transferred before they were consumed`);
       input.seal();
-      this.lifecycle.exceeded(handle, error);
+      this.lifecycle.exceeded(handle, unread > maxInbuffer ? 'inbuffer' : 'failed', error);
       return;
     }
     slots.leftovers.keep(slot, input);
-    this.#state[slot] = state | SlotState.HasLeftover;
+    slots.hasLeftover(slot);
   }
 
   #eof(handle: Handle, slot: number, errno: number): void {
@@ -254,6 +268,7 @@ export class Dispatcher {
     }
     if ((state & SlotState.ReadingMask) >= Reading.Ended) return;
     this.#state[slot] = withReading(state, Reading.Ended);
+    if (errno !== 0) this.slots.endings.failWith(handle, errno, 'read');
     this.#callEof(handle, slot);
     if (handle.slot === slot) this.lifecycle.end(handle, errno === 0 ? Ending.Fin : Ending.ReadFailed);
   }
@@ -297,6 +312,7 @@ export class Dispatcher {
     if (!this.#payEof(handle, slot)) return;
     this.#state[slot] = withWriting(this.#state[slot]!, Writing.Failed);
     const error = errno === DETACHED ? detached() : systemError(errno, 'write');
+    this.slots.endings.fail(handle, 'failed', error);
     if (error.code === 'EPIPE' || error.code === 'ECONNRESET') {
       const { mux } = handle;
       const callbacks = handle.callbacks ?? mux.callbacks;
@@ -313,6 +329,7 @@ export class Dispatcher {
     if (!this.slots.timers.take(slot)) return;
     const callbacks = handle.callbacks ?? mux.callbacks;
     if (callbacks?.mux_timeout === undefined) return;
+    mux.run.totals.timeouts += 1;
     this.#settle(handle, callbacks.mux_timeout(mux, handle));
   }
 

@@ -1,5 +1,5 @@
 import type { Address } from '../engine/engine.js';
-import type { MuxCallbacks } from './callbacks.js';
+import type { CallbackError, MuxCallbacks } from './callbacks.js';
 import type { InputBuffer } from './input-buffer.js';
 import type { Mux } from './mux.js';
 import { printf } from './printf.js';
@@ -76,6 +76,14 @@ export class Handle<Data = unknown> {
   /** Ends the connection when all output is sent: `shutdown(2)`. (IO::Multiplex: `close` of the handle itself) */
   close(): void {
     this.shutdown(2);
+  }
+
+  /**
+   * Closes at once with a reset, so that nothing of the connection is left on this side: for peers that are not wanted. What
+   * is queued, and what the peer has not read, is lost. `mux_close` runs inside the call.
+   */
+  reset(): void {
+    this.mux.reset(this);
   }
 
   /**
@@ -174,6 +182,14 @@ export class Handle<Data = unknown> {
   /** Whether the handle is gone; true inside its `mux_close` already. */
   get closed(): boolean {
     return this.slot === DEAD;
+  }
+
+  /**
+   * What ended the connection, or is ending it: an error of the system (the peer has reset it), a limit, what a callback threw.
+   * Undefined while nothing went wrong, and after an orderly end: `mux_eof` of a reset and of a FIN differ in this.
+   */
+  get error(): CallbackError | undefined {
+    return this.mux.dispatcher.slots.endings.errorOf(this) as CallbackError | undefined;
   }
 
   /** How many writes were refused by the limit on output and its policy. */

@@ -1,5 +1,7 @@
 import { CloseMode, CommandKind } from '../engine/engine.js';
+import { NetmuxError } from '../errors.js';
 import type { BoundPaths } from './bound-paths.js';
+import type { ClosedReason } from './endings.js';
 import { Effect, Ending, Fact, Reading, SlotState, stepTowardsEnd, Writing, withReading, withWriting } from './half-close.js';
 import type { Handle } from './handle.js';
 import { DEAD, PENDING, type Slots } from './slots.js';
@@ -7,6 +9,9 @@ import { isThenable } from './thenable.js';
 
 /** A `mux_close` may close the next handle, and so on; from this depth on they wait for each other, to spare the stack. */
 const MAX_NESTED_CLOSES = 64;
+
+/** Somebody has closed it under us. */
+const UNKNOWN_DESCRIPTOR = -1;
 
 /** A handle that is closed while too many others are. */
 interface QueuedClose {
@@ -34,7 +39,7 @@ export class Lifecycle {
     this.#slots.occupy(slot, handle, kind);
     handle.slot = slot;
     this.#slots.setInterest(handle);
-    handle.mux.run.opened(kind);
+    handle.mux.run.opened();
   }
 
   /** `shutdown` of a handle that is known. */
@@ -50,10 +55,10 @@ export class Lifecycle {
     }
   }
 
-  /** `mux.close` of a handle that is known: at once, whatever is queued. */
-  closeNow(handle: Handle): void {
+  /** `mux.close` of a handle that is known, with a reset `fh.reset`: at once, whatever is queued. */
+  closeNow(handle: Handle, mode = CloseMode.Abort): void {
     if (handle.slot === PENDING) this.#abandon(handle);
-    else this.close(handle, CloseMode.Abort);
+    else this.close(handle, mode, false, 'closed');
   }
 
   /** Moves a stream towards its end and does what follows from that. */
@@ -82,15 +87,18 @@ export class Lifecycle {
    * Ends a handle here and now: it is gone before `mux_close` runs. Only its descriptor waits, until the engine executes
    * the command. `Linger` presumes that nothing is queued.
    * @param silent no `mux_close`
+   * @param reason where nothing went wrong
    */
-  close(handle: Handle, mode: CloseMode, silent = false): void {
-    const { memory, ring, closing } = this.#slots;
+  close(handle: Handle, mode: CloseMode, silent = false, reason: ClosedReason = 'ended'): void {
+    const { memory, ring, closing, engine } = this.#slots;
     const { slot } = handle;
     const kind = this.#slots.state[slot]! & SlotState.KindMask;
     if (mode !== CloseMode.Linger && memory.unsent[slot]! > 0) ring.command(CommandKind.KillOutput, slot);
     this.#slots.vacate(slot);
     handle.slot = DEAD;
-    handle.mux.run.left(handle, kind);
+    handle.mux.run.left(handle);
+    if (kind === SlotState.Listener) handle.mux.run.totals.addRefused(engine.refused(slot));
+    else handle.mux.run.totals.addClosed(kind, this.#slots.endings.closed(handle, reason), memory.traffic, slot);
     if (kind !== SlotState.Stream) this.#paths.remove(handle);
     if (silent) {
       ring.command(CommandKind.Close, slot, mode);
@@ -106,12 +114,16 @@ export class Lifecycle {
   /** Takes a handle out without a callback. @returns its descriptor, which stays open */
   remove(handle: Handle): number {
     const { slot } = handle;
+    const { engine, memory, endings } = this.#slots;
     const kind = this.#slots.state[slot]! & SlotState.KindMask;
-    const descriptor = this.#slots.engine.release(slot);
+    const { totals } = handle.mux.run;
+    if (kind === SlotState.Listener) totals.addRefused(engine.refused(slot));
+    const descriptor = Math.max(engine.release(slot), UNKNOWN_DESCRIPTOR);
+    if (kind !== SlotState.Listener) totals.addClosed(kind, endings.closed(handle, 'removed'), memory.traffic, slot);
     this.#slots.vacate(slot);
     handle.slot = DEAD;
     this.#paths.forget(handle);
-    handle.mux.run.left(handle, kind);
+    handle.mux.run.left(handle);
     handle.mux.run.closed();
     return descriptor;
   }
@@ -136,7 +148,8 @@ export class Lifecycle {
    * A callback threw, or its promise was rejected. That costs a connection its life; a listener or a datagram socket
    * stays, since it serves others than the one who caused it.
    */
-  failed(handle: Handle, error: unknown): void {
+  failed(handle: Handle, thrown: unknown): void {
+    const error = thrown ?? new NetmuxError('NETMUX_NO_REASON', `a callback threw ${thrown}, or its promise was rejected with that`);
     if (handle.mux.settings.onCallbackError === 'exit') {
       process.nextTick(() => {
         throw error;
@@ -145,19 +158,26 @@ export class Lifecycle {
       this.report(handle, error);
     }
     if (handle.slot < 0 || (this.#slots.state[handle.slot]! & SlotState.KindMask) !== SlotState.Stream) return;
+    this.#slots.endings.fail(handle, 'threw', error);
     this.#slots.dropLeftover(handle.slot);
     this.end(handle, Ending.Finish);
   }
 
-  /** A limit was exceeded: the handle is closed at once. */
-  exceeded(handle: Handle, error: Error): void {
+  /**
+   * A limit was exceeded: the handle is closed at once. With output unsent that is a reset: what the kernel holds of it would
+   * else stay in its memory for minutes, for a peer that may never read.
+   */
+  exceeded(handle: Handle, reason: ClosedReason, error: Error): void {
+    this.#slots.endings.fail(handle, reason, error);
     this.#refuseOutput(handle); // a `mux_error` that writes would exceed the limit again, and be called again
     this.report(handle, error);
-    if (handle.slot !== DEAD) this.closeNow(handle);
+    const { slot } = handle;
+    if (slot !== DEAD) this.closeNow(handle, slot >= 0 && this.#slots.memory.unsent[slot]! > 0 ? CloseMode.Reset : CloseMode.Abort);
   }
 
   /** A connection that never came about. */
   neverConnected(handle: Handle, error: unknown): void {
+    this.#slots.endings.fail(handle, 'failed', error);
     this.report(handle, error);
     if (handle.slot === PENDING) this.#abandon(handle);
   }
@@ -200,6 +220,7 @@ export class Lifecycle {
   #abandon(handle: Handle): void {
     const setUp = this.#slots.pending.get(handle)!;
     handle.slot = DEAD;
+    this.#slots.endings.closed(handle, 'closed');
     setUp.cancel();
     if (setUp.announcesClose) this.#callClose(handle);
   }

@@ -1,5 +1,7 @@
 import { DEFAULT_BACKLOG, type SocketOptions } from '../engine/engine.js';
 import { NetmuxTypeError, shown } from '../errors.js';
+import type { OwnLimits } from './limits.js';
+import { MUX_OPTIONS } from './options.js';
 import { checkedBoolean, checkedHost, checkedInteger, checkedNames, checkedObject, checkedPath, MAX_PORT } from './socket-options.js';
 
 export { DEFAULT_BACKLOG };
@@ -11,8 +13,14 @@ interface SharedListenOptions {
   readonly backlog?: number;
   /** TCP_NODELAY on each connection. Default true: output is coalesced here already. */
   readonly noDelay?: boolean;
-  /** SO_KEEPALIVE on each connection. Default false. */
+  /** SO_KEEPALIVE on each connection. Default: the option of the multiplexer, which is false. */
   readonly keepAlive?: boolean;
+  /** Connections of this listener at a time; 0 = unlimited. Default: `maxConnectionsPerListener` of the multiplexer. */
+  readonly maxConnections?: number;
+  /** Connections that this listener accepts per second; 0 = unlimited, the default. */
+  readonly acceptRate?: number;
+  /** Connections that this listener accepts at once before `acceptRate` holds; 0, the default = those of one second. */
+  readonly acceptBurst?: number;
 }
 
 /** A TCP or UDP port. */
@@ -51,34 +59,35 @@ export interface ListenDescriptorOptions extends SharedListenOptions {
 export type ListenOptions = ListenPortOptions | ListenPathOptions | ListenDescriptorOptions;
 
 /** What is to be bound, checked. */
-export type ListenPlan = { readonly socket: SocketOptions; readonly isDatagram: boolean } & (
+export type ListenPlan = { readonly socket: SocketOptions; readonly limits: OwnLimits; readonly isDatagram: boolean } & (
   | { readonly host: string; readonly port: number }
   | { readonly path: string }
   | { readonly fd: number; readonly path?: string }
 );
 
-const SHARED = ['backlog', 'noDelay', 'keepAlive'] as const;
+const SHARED = ['backlog', 'noDelay', 'keepAlive', 'maxConnections', 'acceptRate', 'acceptBurst'] as const;
 const PORT_OPTIONS = ['port', 'host', 'proto', 'ipv6Only', 'reusePort', 'broadcast', ...SHARED];
 const PATH_OPTIONS = ['path', 'mode', 'proto', ...SHARED];
 const DESCRIPTOR_OPTIONS = ['fd', 'path', ...SHARED];
 
 /**
- * @param readSize of the mux
+ * @param defaults of the mux
  * @throws NetmuxTypeError naming the option
  */
-export function planListening(options: ListenOptions, readSize: number): ListenPlan {
+export function planListening(options: ListenOptions, defaults: SocketOptions): ListenPlan {
   const given = checkedObject('listen', options);
-  const socket = socketOptions(given, readSize);
+  const socket = socketOptions(given, defaults);
+  const limits = ownLimits(given);
   if (given.fd !== undefined) {
     checkedNames('listen', given, DESCRIPTOR_OPTIONS);
     const fd = checkedInteger('listen', 'fd', given.fd, 0, MAX_INT32);
-    if (given.path === undefined) return { fd, socket, isDatagram: false };
+    if (given.path === undefined) return { fd, socket, limits, isDatagram: false };
     const path = checkedPath('listen', given.path);
-    return { fd, path, socket: { ...socket, path }, isDatagram: false };
+    return { fd, path, socket: { ...socket, path }, limits, isDatagram: false };
   }
   if (given.path !== undefined) {
     checkedNames('listen', given, PATH_OPTIONS);
-    return { path: checkedPath('listen', given.path), socket, isDatagram: isDatagram(given.proto, 'unix', 'unixdgram') };
+    return { path: checkedPath('listen', given.path), socket, limits, isDatagram: isDatagram(given.proto, 'unix', 'unixdgram') };
   }
   if (given.port === undefined) throw new NetmuxTypeError('listen: one of port, path and fd must be given');
   checkedNames('listen', given, PORT_OPTIONS);
@@ -86,6 +95,7 @@ export function planListening(options: ListenOptions, readSize: number): ListenP
     port: checkedInteger('listen', 'port', given.port, 0, MAX_PORT),
     host: given.host === undefined ? '*' : checkedHost('listen', given.host),
     socket,
+    limits,
     isDatagram: isDatagram(given.proto, 'tcp', 'udp'),
   };
 }
@@ -96,8 +106,23 @@ function isDatagram(proto: unknown, stream: string, datagram: string): boolean {
   throw new NetmuxTypeError(`listen: proto must be '${stream}' or '${datagram}' here, not ${shown(proto)}`);
 }
 
-function socketOptions(given: Record<string, unknown>, readSize: number): SocketOptions {
-  const flags: { -readonly [Name in keyof SocketOptions]: SocketOptions[Name] } = { readSize, backlog: DEFAULT_BACKLOG };
+/** The limits of one listener. They have the ranges of those of the multiplexer. */
+function ownLimits(given: Record<string, unknown>): OwnLimits {
+  const rows = { maxConnections: MUX_OPTIONS.maxConnections, acceptRate: MUX_OPTIONS.acceptRate, acceptBurst: MUX_OPTIONS.acceptBurst };
+  for (const [name, row] of Object.entries(rows)) {
+    const value = given[name];
+    if (value !== undefined && !row.allows(value)) throw new NetmuxTypeError(`listen: ${name} must be ${row.range}, not ${shown(value)}`);
+  }
+  const { maxConnections, acceptRate, acceptBurst } = given as OwnLimits;
+  return {
+    ...(maxConnections !== undefined && { maxConnections }),
+    ...(acceptRate && { acceptRate }),
+    ...(acceptBurst && { acceptBurst }),
+  };
+}
+
+function socketOptions(given: Record<string, unknown>, defaults: SocketOptions): SocketOptions {
+  const flags: { -readonly [Name in keyof SocketOptions]: SocketOptions[Name] } = { ...defaults, backlog: DEFAULT_BACKLOG };
   for (const name of ['noDelay', 'keepAlive', 'ipv6Only', 'reusePort', 'broadcast'] as const) {
     if (given[name] !== undefined) flags[name] = checkedBoolean('listen', name, given[name]);
   }

@@ -1,7 +1,7 @@
 import { isUint8Array } from 'node:util/types';
 import { decodeAddress } from '../engine/address.js';
 import type { EngineName } from '../engine/engine.js';
-import { HandleKind } from '../engine/engine.js';
+import { CloseMode, HandleKind, type SocketOptions } from '../engine/engine.js';
 import { selectEngine } from '../engine/select.js';
 import { NetmuxTypeError, shown } from '../errors.js';
 import { AsyncScopes, ownCallbacks } from './async-scopes.js';
@@ -14,6 +14,7 @@ import { dispatcherOf } from './dispatchers.js';
 import { SlotState } from './half-close.js';
 import { Handle, Listener } from './handle.js';
 import type { InputBuffer } from './input-buffer.js';
+import { listenerLimits, socketDefaults } from './limits.js';
 import { Listening } from './listen.js';
 import { type ListenOptions, MAX_INT32, planListening } from './listen-options.js';
 import { type MuxOptions, type MuxSettings, muxSettings } from './options.js';
@@ -21,18 +22,8 @@ import { REFUSED } from './output.js';
 import { Run } from './run.js';
 import { DEAD, PENDING } from './slots.js';
 import { checkedObject } from './socket-options.js';
+import { type MuxStats, statsOf } from './stats.js';
 import { checkedDelay } from './timers.js';
-
-/** What a multiplexer can tell of itself. */
-export interface MuxStats {
-  /** Connections, datagram sockets and foreign descriptors. */
-  readonly handles: number;
-  readonly listeners: number;
-  /** Connections accepted since the multiplexer exists. */
-  readonly accepted: number;
-  /** Writes refused by `maxOutbuffer`, of all handles. */
-  readonly dropped: number;
-}
 
 export interface LoopOptions {
   /** Aborting it is calling `endLoop()`. */
@@ -41,6 +32,9 @@ export interface LoopOptions {
 
 /** Callback objects that were warned of. */
 const warned = new WeakSet<object>();
+
+/** Multiplexers made so far: each has a number, by which an engine tells what they count. */
+let made = 0;
 
 /**
  * A multiplexer: one loop for any number of sockets, and callbacks for what happens to them. (IO::Multiplex)
@@ -59,6 +53,8 @@ export class Mux<Data = unknown> implements AsyncDisposable {
   readonly scopes: AsyncScopes | undefined;
   /** @internal The default callback object. */
   callbacks: MuxCallbacks<Data> | undefined;
+  readonly #number = ++made;
+  readonly #socketDefaults: SocketOptions;
 
   /**
    * @throws NetmuxTypeError for an unknown option or a value out of its range
@@ -66,6 +62,7 @@ export class Mux<Data = unknown> implements AsyncDisposable {
    */
   constructor(options: MuxOptions = {}) {
     this.settings = muxSettings(options);
+    this.#socketDefaults = socketDefaults(this.settings);
     this.dispatcher = dispatcherOf(selectEngine(this.settings.engine, this.settings.warn));
     this.run = new Run(this, this.dispatcher);
     this.scopes = this.settings.asyncContext === 'connection' ? new AsyncScopes() : undefined;
@@ -82,9 +79,10 @@ export class Mux<Data = unknown> implements AsyncDisposable {
    * @throws NetmuxTypeError for misuse
    */
   listen(options: ListenOptions): Listener<Data> {
-    const plan = planListening(options, this.settings.readSize);
+    const plan = planListening(options, this.#socketDefaults);
+    const limits = listenerLimits(this.settings, this.#number, plan.limits);
     const listener = this.#made(new Listener(this, 'path' in plan ? plan.path : undefined));
-    new Listening(this.dispatcher, listener, plan);
+    new Listening(this.dispatcher, listener, { ...plan, socket: { ...plan.socket, ...(limits && { limits }) } });
     return listener;
   }
 
@@ -94,7 +92,7 @@ export class Mux<Data = unknown> implements AsyncDisposable {
    * @throws NetmuxTypeError for misuse
    */
   connect(options: ConnectOptions): Handle<Data> {
-    const plan = planConnection(options, this.settings.readSize);
+    const plan = planConnection(options, this.#socketDefaults);
     const handle = this.#made(new Handle(PENDING, this));
     new Connecting(this.dispatcher, handle, plan);
     return handle;
@@ -114,7 +112,8 @@ export class Mux<Data = unknown> implements AsyncDisposable {
     }
     const { slots } = this.dispatcher;
     if (slots.descriptors.has(fd)) return undefined;
-    const { slot, kind } = slots.adopt(fd, { readSize: this.settings.readSize });
+    const limits = listenerLimits(this.settings, this.#number, {});
+    const { slot, kind } = slots.adopt(fd, { readSize: this.settings.readSize, ...(limits && { limits }) });
     if (kind === HandleKind.Listener) return this.#adopted(new Listener(this).bound(), slot, SlotState.Listener);
     return this.#adopted(new Handle(PENDING, this), slot, kind === HandleKind.Datagram ? SlotState.Datagram : SlotState.Stream);
   }
@@ -141,6 +140,11 @@ export class Mux<Data = unknown> implements AsyncDisposable {
   /** Closes at once; queued output and unread input are dropped. `mux_close` runs inside the call. (IO::Multiplex close) */
   close(fh: Handle<Data>): void {
     if (this.#owns(fh)) this.dispatcher.lifecycle.closeNow(fh);
+  }
+
+  /** As `close`, but the peer gets a reset: what it has not read yet is lost to it. Where there is no TCP connection it is `close`. */
+  reset(fh: Handle<Data>): void {
+    if (this.#owns(fh)) this.dispatcher.lifecycle.closeNow(fh, CloseMode.Reset);
   }
 
   /** As `Handle.shutdown`. (IO::Multiplex shutdown) */
@@ -249,10 +253,9 @@ export class Mux<Data = unknown> implements AsyncDisposable {
     return this.run.dispose();
   }
 
-  /** Counts, of this moment. */
+  /** Counts, of this moment: a plain object. It costs a pass over the handles. */
   stats(): MuxStats {
-    const { listeners, accepted, dropped } = this.run;
-    return { handles: this.handles().length, listeners, accepted, dropped };
+    return statsOf(this);
   }
 
   /** @internal Tells of an error that no callback takes. */
@@ -279,6 +282,7 @@ export class Mux<Data = unknown> implements AsyncDisposable {
   }
 
   #adopted<Kind extends Handle<Data>>(handle: Kind, slot: number, kind: number): Kind {
+    if (kind === SlotState.Stream) this.run.totals.added += 1;
     this.dispatcher.lifecycle.open(this.#made(handle), slot, kind);
     this.run.startIfRunning(slot);
     return handle;

@@ -1,5 +1,6 @@
 import type { EngineName } from '../engine/engine.js';
 import { NetmuxTypeError, shown } from '../errors.js';
+import { encodeBlock } from './cidr.js';
 import type { Handle } from './handle.js';
 
 const KIB = 1024;
@@ -7,6 +8,22 @@ const MIB = 1024 * KIB;
 
 /** Counters of bytes are int32 words that both sides of the contract see; a limit of 0 means this one. */
 const MAX_LIMIT_BYTES = 2 ** 31 - 1;
+
+/** Tables by slot end there. */
+const MAX_CONNECTIONS = 2 ** 24;
+
+/** More than any machine accepts. */
+const MAX_ACCEPT_RATE = 1_000_000;
+
+/** More than a week: whoever needs longer has made a mistake in the unit. */
+const MAX_SECONDS = 1_000_000;
+
+/** The kernel's own limits of its timers (TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT). */
+const MAX_KEEP_ALIVE_SECONDS = 32_767;
+const MAX_KEEP_ALIVE_COUNT = 127;
+
+/** They are looked through one by one when somebody is to be refused. */
+const MAX_EXEMPT_BLOCKS = 1024;
 
 /** What becomes of a connection whose output would exceed `maxOutbuffer`. */
 export type OutbufferVerdict = 'close' | 'drop';
@@ -26,6 +43,44 @@ export interface MuxOptions {
   readonly readSize?: number;
   /** A connection stays open for writing after the peer's end, until the application ends it. Default false. */
   readonly allowHalfOpen?: boolean;
+  /** Accepted connections at a time; 0 = unlimited, the default. `docs/limits.md` has these limits together. */
+  readonly maxConnections?: number;
+  /** Connections from one IPv4 address or IPv6 /64 at a time; 0 = unlimited, the default. */
+  readonly maxConnectionsPerAddress?: number;
+  /** Connections from one IPv4 /24 or IPv6 /48 at a time; 0 = unlimited, the default. */
+  readonly maxConnectionsPerNetwork?: number;
+  /** Connections of one listener at a time; 0 = unlimited, the default. `listen({ maxConnections })` says otherwise for its own. */
+  readonly maxConnectionsPerListener?: number;
+  /** Connections accepted per second, of all listeners together; 0 = unlimited, the default. */
+  readonly acceptRate?: number;
+  /** Connections accepted at once before `acceptRate` holds; 0, the default = those of one second. */
+  readonly acceptBurst?: number;
+  /** Addresses and CIDR blocks of peers that none of these limits refuses; at most 1,024. */
+  readonly exemptFromLimits?: readonly string[];
+  /** Seconds from accept to the first byte of a connection; 0 = unlimited, the default. */
+  readonly firstByteTimeout?: number;
+  /** Seconds that an accepted connection may be without a byte received or sent; 0 = unlimited, the default. */
+  readonly idleTimeout?: number;
+  /** Seconds that an accepted connection may last; 0 = unlimited, the default. */
+  readonly maxLifetime?: number;
+  /** Bytes per second of an accepted connection while input is left unread or output waits; 0, the default = as slow as it likes. */
+  readonly minByteRate?: number;
+  /** SO_KEEPALIVE on each connection, where `listen` and `connect` do not say otherwise. Default false. */
+  readonly keepAlive?: boolean;
+  /** Whole seconds without a byte before the first probe of `keepAlive`; 0, the default = as the machine has it. */
+  readonly keepAliveDelay?: number;
+  /** Whole seconds between probes; 0, the default = as the machine has it. Native engine only, as the five that follow. */
+  readonly keepAliveInterval?: number;
+  /** Probes without an answer that end a connection; 0, the default = as the machine has it. */
+  readonly keepAliveCount?: number;
+  /** Seconds that sent bytes may stay unacknowledged (TCP_USER_TIMEOUT, Linux); 0, the default = as the machine has it. */
+  readonly userTimeout?: number;
+  /** Bytes of SO_SNDBUF; 0, the default = the kernel adapts it. */
+  readonly sendBufferSize?: number;
+  /** Bytes of SO_RCVBUF; 0, the default = the kernel adapts it. */
+  readonly receiveBufferSize?: number;
+  /** Whole seconds that a connection may wait in the kernel for its first byte before it is accepted (TCP_DEFER_ACCEPT, Linux). Default 0. */
+  readonly deferAccept?: number;
   /** Seconds that `endLoop` gives to output that is still unsent. Default 5. */
   readonly drainTimeout?: number;
   /** What a throwing callback costs: its connection ('close', the default) or the process ('exit': it is thrown again, uncaught). */
@@ -46,7 +101,7 @@ export type MuxSettings = Required<MuxOptions>;
 /** One option: all that its check, the documentation and a command line need to know. */
 export interface MuxOptionRow {
   readonly default: unknown;
-  readonly unit?: 'bytes' | 'seconds';
+  readonly unit?: 'bytes' | 'seconds' | 'connections' | 'connections per second';
   /** What is allowed, in words. */
   readonly range: string;
   readonly meaning: string;
@@ -60,6 +115,36 @@ const isOneOf =
     choices.includes(value);
 const isWhole = (least: number, most: number) => (value: unknown) =>
   Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+
+const isFrom = (least: number, most: number) => (value: unknown) => typeof value === 'number' && value >= least && value <= most;
+
+const connections = {
+  default: 0,
+  unit: 'connections',
+  range: `a whole number from 0 (unlimited) to ${MAX_CONNECTIONS}`,
+  allows: isWhole(0, MAX_CONNECTIONS),
+} as const;
+
+const secondsOrNone = {
+  default: 0,
+  unit: 'seconds',
+  range: `a number from 0 (unlimited) to ${MAX_SECONDS}`,
+  allows: isFrom(0, MAX_SECONDS),
+} as const;
+
+const keepAliveSeconds = {
+  default: 0,
+  unit: 'seconds',
+  range: `a whole number from 0 (as the machine has it) to ${MAX_KEEP_ALIVE_SECONDS}`,
+  allows: isWhole(0, MAX_KEEP_ALIVE_SECONDS),
+} as const;
+
+const socketBuffer = {
+  default: 0,
+  unit: 'bytes',
+  range: `a whole number from 0 (the kernel adapts it) to ${MAX_LIMIT_BYTES}`,
+  allows: isWhole(0, MAX_LIMIT_BYTES),
+} as const;
 
 /** The one table of the options of `Mux`. */
 export const MUX_OPTIONS: Readonly<Record<keyof MuxOptions, MuxOptionRow>> = {
@@ -109,12 +194,76 @@ export const MUX_OPTIONS: Readonly<Record<keyof MuxOptions, MuxOptionRow>> = {
     meaning: "whether a connection stays open for writing after the peer's end",
     allows: isBoolean,
   },
+  maxConnections: { ...connections, meaning: 'accepted connections at a time, of all listeners together' },
+  maxConnectionsPerAddress: { ...connections, meaning: 'connections from one IPv4 address or IPv6 /64 at a time' },
+  maxConnectionsPerNetwork: { ...connections, meaning: 'connections from one IPv4 /24 or IPv6 /48 at a time' },
+  maxConnectionsPerListener: { ...connections, meaning: 'connections of one listener at a time' },
+  acceptRate: {
+    default: 0,
+    unit: 'connections per second',
+    range: `a number from 0 (unlimited) to ${MAX_ACCEPT_RATE}`,
+    meaning: 'connections accepted, of all listeners together',
+    allows: isFrom(0, MAX_ACCEPT_RATE),
+  },
+  acceptBurst: {
+    default: 0,
+    unit: 'connections',
+    range: `a whole number from 0 (those of one second) to ${MAX_ACCEPT_RATE}`,
+    meaning: 'connections accepted at once before acceptRate holds',
+    allows: isWhole(0, MAX_ACCEPT_RATE),
+  },
+  exemptFromLimits: {
+    default: [],
+    range: `at most ${MAX_EXEMPT_BLOCKS} addresses and CIDR blocks`,
+    meaning: 'peers that are counted by these limits, but never refused',
+    allows: (value) =>
+      Array.isArray(value) &&
+      value.length <= MAX_EXEMPT_BLOCKS &&
+      value.every((block) => typeof block === 'string' && encodeBlock(block) !== undefined),
+  },
+  firstByteTimeout: { ...secondsOrNone, meaning: 'how long an accepted connection may take to its first byte' },
+  idleTimeout: { ...secondsOrNone, meaning: 'how long an accepted connection may be without a byte received or sent' },
+  maxLifetime: { ...secondsOrNone, meaning: 'how long an accepted connection may last' },
+  minByteRate: {
+    default: 0,
+    range: `a number of bytes per second from 0 (as slow as it likes) to ${MAX_LIMIT_BYTES}`,
+    meaning: 'how fast an accepted connection must go on while input is left unread or output waits',
+    allows: isFrom(0, MAX_LIMIT_BYTES),
+  },
+  keepAlive: {
+    default: false,
+    range: 'true or false',
+    meaning: 'whether the kernel probes quiet connections (SO_KEEPALIVE)',
+    allows: isBoolean,
+  },
+  keepAliveDelay: { ...keepAliveSeconds, meaning: 'without a byte, before the first probe' },
+  keepAliveInterval: { ...keepAliveSeconds, meaning: 'from one probe to the next' },
+  keepAliveCount: {
+    default: 0,
+    range: `a whole number from 0 (as the machine has it) to ${MAX_KEEP_ALIVE_COUNT}`,
+    meaning: 'probes without an answer that end a connection',
+    allows: isWhole(0, MAX_KEEP_ALIVE_COUNT),
+  },
+  userTimeout: {
+    default: 0,
+    unit: 'seconds',
+    range: `a number from 0 (as the machine has it) to ${MAX_SECONDS}`,
+    meaning: 'how long sent bytes may stay unacknowledged (TCP_USER_TIMEOUT)',
+    allows: isFrom(0, MAX_SECONDS),
+  },
+  sendBufferSize: { ...socketBuffer, meaning: "the kernel's buffer of what a connection sends (SO_SNDBUF)" },
+  receiveBufferSize: { ...socketBuffer, meaning: "the kernel's buffer of what a connection receives (SO_RCVBUF)" },
+  deferAccept: {
+    ...keepAliveSeconds,
+    range: `a whole number from 0 (none) to ${MAX_KEEP_ALIVE_SECONDS}`,
+    meaning: 'how long a connection may wait in the kernel for its first byte before it is accepted (TCP_DEFER_ACCEPT)',
+  },
   drainTimeout: {
     default: 5,
     unit: 'seconds',
-    range: 'a number from 0 to 1000000',
+    range: `a number from 0 to ${MAX_SECONDS}`,
     meaning: 'how long endLoop waits for unsent output',
-    allows: (value) => typeof value === 'number' && value >= 0 && value <= 1_000_000,
+    allows: isFrom(0, MAX_SECONDS),
   },
   onCallbackError: {
     default: 'close',

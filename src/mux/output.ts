@@ -164,6 +164,9 @@ export class Output {
       return data.bytes!.subarray(data.start, data.start + unread);
     }
     if (!isUint8Array(data)) throw new NetmuxTypeError('write: data must be a string, a Uint8Array or an InputBuffer');
+    if (data.length === 0 && isDetached(data)) {
+      throw new NetmuxError('NETMUX_BUFFER_DETACHED', 'write: the buffer was transferred before it was written');
+    }
     if (this.#slots.isExpired(data)) {
       throw new NetmuxError('NETMUX_INPUT_EXPIRED', 'write: a view of input can be written until its callback returns');
     }
@@ -185,12 +188,22 @@ export class Output {
     const verdict = typeof outbufferPolicy === 'function' ? outbufferPolicy(handle, bytes) : outbufferPolicy;
     if (handle.slot !== slot) return false; // the policy has closed it
     if (verdict === 'drop') {
-      handle.mux.run.dropped += 1;
+      handle.mux.run.totals.dropped += 1;
       this.#slots.dropped.set(handle, (this.#slots.dropped.get(handle) ?? 0) + 1);
     } else {
       const message = `${bytes} bytes to write while ${queued} wait: more than the ${maxOutbuffer} of maxOutbuffer`;
-      this.#lifecycle.exceeded(handle, new NetmuxError('NETMUX_OUTBUFFER_LIMIT', message));
+      this.#lifecycle.exceeded(handle, 'outbuffer', new NetmuxError('NETMUX_OUTBUFFER_LIMIT', message));
     }
     return false;
+  }
+}
+
+/** Whether the memory of a view was transferred. Node 20 has no name for that; only making another view tells it from an empty one. */
+function isDetached(view: Uint8Array): boolean {
+  try {
+    new Uint8Array(view.buffer);
+    return false;
+  } catch {
+    return true;
   }
 }

@@ -4,6 +4,7 @@ import type { Dispatcher } from './dispatcher.js';
 import { Ending, SlotState } from './half-close.js';
 import type { Handle, Listener } from './handle.js';
 import type { Mux } from './mux.js';
+import { Totals } from './totals.js';
 
 /**
  * The run of a multiplexer: from `loop()` until its promise settles. It knows how many handles there are, whether they
@@ -14,13 +15,9 @@ export class Run {
   readonly #dispatcher: Dispatcher;
   /** Between `loop()` and the end: callbacks are called. */
   isRunning = false;
-  /** Connections accepted so far. */
-  accepted = 0;
-  /** Writes refused by the limit on output so far. */
-  dropped = 0;
+  readonly totals = new Totals();
   /** Handles and set-ups that are not through with their `mux_close`. */
   #open = 0;
-  #listeners = 0;
   #unreferenced = 0;
   #isReferencing = false;
   #endIsDue = false;
@@ -37,10 +34,6 @@ export class Run {
   constructor(mux: Mux, dispatcher: Dispatcher) {
     this.#mux = mux;
     this.#dispatcher = dispatcher;
-  }
-
-  get listeners(): number {
-    return this.#listeners;
   }
 
   /**
@@ -86,15 +79,13 @@ export class Run {
   }
 
   /** A handle got its slot. */
-  opened(kind: number): void {
-    if (kind === SlotState.Listener) this.#listeners += 1;
+  opened(): void {
     this.#open += 1;
     this.#referencesChanged();
   }
 
   /** A handle has lost its slot. */
-  left(handle: Handle, kind: number): void {
-    if (kind === SlotState.Listener) this.#listeners -= 1;
+  left(handle: Handle): void {
     this.#forget(handle);
     this.#draining?.delete(handle);
   }

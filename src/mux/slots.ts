@@ -1,4 +1,5 @@
 import { type CommandRing, type Engine, Interest, type Opened, type SharedMemory, type SocketOptions } from '../engine/engine.js';
+import { Endings } from './endings.js';
 import { SlotState } from './half-close.js';
 import type { Handle } from './handle.js';
 import { InputBuffer } from './input-buffer.js';
@@ -23,6 +24,7 @@ export class Slots {
   readonly ring: CommandRing;
   readonly timers: Timers;
   readonly leftovers = new Leftovers();
+  readonly endings = new Endings();
 
   /** The owner of each slot; also of one whose connection is not established yet. */
   readonly handles: (Handle | undefined)[] = [];
@@ -94,8 +96,8 @@ export class Slots {
   vacate(slot: number): void {
     this.handles[slot] = undefined;
     this.timers.cancel(slot);
-    this.memory.interest[slot] = 0;
     this.dropLeftover(slot);
+    this.memory.interest[slot] = 0;
     if (this.peers.size > 0) this.peers.delete(slot);
     if (this.#adopted.size > 0) this.#forgetDescriptor(slot);
   }
@@ -109,7 +111,8 @@ export class Slots {
     } catch (error) {
       handle.mux.complain(error); // a getter's; the handle is half open here, and must not stay so
     }
-    this.memory.interest[handle.slot] = isWaiting ? Interest.Drained : 0;
+    const others = this.memory.interest[handle.slot]! & ~Interest.Drained;
+    this.memory.interest[handle.slot] = others | (isWaiting ? Interest.Drained : 0);
   }
 
   /** The slot of a handle, also while its `mux_close` runs; negative if it has none. */
@@ -119,11 +122,18 @@ export class Slots {
     return DEAD;
   }
 
+  /** The side table of leftovers has unread input of a slot: the engine is to see to it that the message is finished in time. */
+  hasLeftover(slot: number): void {
+    this.state[slot]! |= SlotState.HasLeftover;
+    this.memory.interest[slot]! |= Interest.Unfinished;
+  }
+
   /** Forgets the unread input of a slot. */
   dropLeftover(slot: number): void {
     if ((this.state[slot]! & SlotState.HasLeftover) === 0) return;
     this.leftovers.drop(slot);
     this.state[slot]! &= ~SlotState.HasLeftover;
+    this.memory.interest[slot]! &= ~Interest.Unfinished;
   }
 
   /** Whether the callback that runs now reads the input of this handle. */

@@ -16,9 +16,13 @@ export interface NativeAddon {
   /** Milliseconds since the origin of the wheel's clock. */
   now(): number;
   /** A listening or bound socket. @returns its slot */
-  listen(block: Uint8Array, backlog: number, flags: number, readSize: number, mode: number): number;
+  listen(block: Uint8Array, backlog: number, flags: number, readSize: number, mode: number, tuning: Int32Array): number;
   /** Begins to connect. @returns the slot */
-  connect(block: Uint8Array, flags: number, readSize: number): number;
+  connect(block: Uint8Array, flags: number, readSize: number, tuning: Int32Array): number;
+  /** Sets the limits of a listener, by `LimitWord`, and its exempt blocks. @returns 0 or −errno */
+  limit(slot: number, words: Float64Array, exempt: Uint8Array): number;
+  /** Writes how many connections a listener has refused, by `Refusal`. */
+  refused(slot: number, counts: Float64Array): void;
   /** Takes over a descriptor. @returns `kind * MAX_HANDLES_LIMIT + slot` */
   adopt(descriptor: number, readSize: number): number;
   /** Forgets a slot. @returns its descriptor */

@@ -61,9 +61,82 @@ export const enum RecordKind {
   ConnectFailed = 10,
   /** Accepting failed for want of resources and is paused for a while; at most one a second. (errno, –) */
   ListenerError = 11,
-  /** A datagram was refused, now or earlier (ICMP). (errno, –) */
+  /** A datagram was refused, now or earlier (ICMP), or with b = 1 one that came was too long, and is lost. (errno, 0 or 1) */
   SendFailed = 12,
+  /** A listener's limits have kept connections out; at most one a second for each reason. (Refusal, how many since the last one) */
+  Refused = 13,
+  /** The connection has reached a limit of time, and is not watched for any more. (Expiry, –) */
+  Expired = 14,
 }
+
+/** Why a connection was not let in, in the order in which the limits are looked at. */
+export const enum Refusal {
+  None = 0,
+  Address = 1,
+  Network = 2,
+  Listener = 3,
+  Connections = 4,
+  ListenerRate = 5,
+  Rate = 6,
+}
+
+/** Length of a table by `Refusal`. */
+export const REFUSALS = 7;
+
+/** Which limit of time was reached. */
+export const enum Expiry {
+  None = 0,
+  FirstByte = 1,
+  Idle = 2,
+  Lifetime = 3,
+  Slow = 4,
+}
+
+/** Float64 words of a listener's limits; 0 = no limit. */
+export const enum LimitWord {
+  /** Names the multiplexer: what is counted in all is counted over the listeners with one owner. */
+  Owner = 0,
+  Connections = 1,
+  PerAddress = 2,
+  PerNetwork = 3,
+  /** Connections per second. */
+  Rate = 4,
+  /** At once; at least 1 where there is a rate. */
+  Burst = 5,
+  ListenerConnections = 6,
+  ListenerRate = 7,
+  ListenerBurst = 8,
+  FirstByteMs = 9,
+  IdleMs = 10,
+  LifetimeMs = 11,
+  /** Bytes per second. */
+  MinByteRate = 12,
+}
+
+/** Length of a listener's limits. */
+export const LIMIT_WORDS = 13;
+
+/** Bytes of an exempt block of addresses: sixteen of the address, an IPv4 one in its mapped form, and the length of its prefix in bits. */
+export const BLOCK_BYTES = 17;
+
+/** Int32 words of a socket's tuning; 0 = as the machine has it. */
+export const enum TuningWord {
+  /** Seconds. */
+  KeepAliveDelay = 0,
+  /** Seconds. */
+  KeepAliveInterval = 1,
+  KeepAliveCount = 2,
+  UserTimeoutMs = 3,
+  /** Bytes. */
+  SendBuffer = 4,
+  /** Bytes. */
+  ReceiveBuffer = 5,
+  /** Seconds. */
+  DeferAccept = 6,
+}
+
+/** Length of a socket's tuning. */
+export const TUNING_WORDS = 7;
 
 /** What to do. Also what a drain executes in the middle of a turn frees no slot and calls nobody. */
 export const enum CommandKind {
@@ -113,6 +186,25 @@ export const enum Control {
   InTurn = 2,
 }
 
+/** Float64 words of `counters`: what the engine has done since it exists. */
+export const enum Counter {
+  /** Wake-ups that looked for events. */
+  Turns = 0,
+  /** Calls into JavaScript. */
+  Batches = 1,
+  /** Records in them. */
+  Records = 2,
+  /** How often a listener had to rest for want of descriptors, memory or slots. */
+  AcceptPauses = 3,
+  /** Timers that came due and were reported. */
+  Timers = 4,
+  /** Datagrams that were longer than one can be received, and thrown away. */
+  DatagramsTooLong = 5,
+}
+
+/** Length of `counters`. */
+export const COUNTERS = 6;
+
 /** Int32 words of `control` in all. */
 export const CONTROL_WORDS = 4;
 
@@ -120,6 +212,8 @@ export const CONTROL_WORDS = 4;
 export const enum Interest {
   /** Report `RecordKind.Drained`. */
   Drained = 1,
+  /** Input is unread: a message has begun, which the peer is to finish in time. */
+  Unfinished = 2,
 }
 
 /** What an adopted descriptor is. */

@@ -1,4 +1,4 @@
-import { COMMAND_CAPACITY, CONTROL_WORDS, OUTPUT_SLAB_BYTES, READ_SLAB_BYTES, RECORD_CAPACITY, WORDS } from './contract.js';
+import { COMMAND_CAPACITY, CONTROL_WORDS, COUNTERS, OUTPUT_SLAB_BYTES, READ_SLAB_BYTES, RECORD_CAPACITY, WORDS } from './contract.js';
 
 /**
  * The memory that an engine and the dispatcher share. Arrays by slot are reserved once for `maxHandles`; pages that
@@ -31,6 +31,8 @@ export interface SharedMemory {
   readonly interest: Uint8Array;
   /** By slot: [2 × slot] bytes received, [2 × slot + 1] bytes that the kernel has taken. */
   readonly traffic: Float64Array;
+  /** `Counter` words. */
+  readonly counters: Float64Array;
 }
 
 /**
@@ -53,5 +55,6 @@ export function allocateSharedMemory(maxHandles: number): SharedMemory {
     wheelDue: new Int32Array(maxHandles),
     interest: new Uint8Array(maxHandles),
     traffic: new Float64Array(2 * maxHandles),
+    counters: new Float64Array(COUNTERS),
   };
 }

@@ -12,6 +12,7 @@ const attempts: Record<keyof typeof NOT_ON_NODE, (probe: Probe) => Promise<unkno
   adopt: async ({ engine }) => engine.adopt(0, {}),
   unixDatagram: ({ engine }) => engine.bind({ family: 'unix', path: '/tmp/netmux-never-made' }, {}),
   reusePort: ({ engine }) => engine.listen(LOOPBACK, { reusePort: true }),
+  tuning: ({ engine }) => engine.listen(LOOPBACK, { tuning: Int32Array.of(0, 7, 0, 0, 0, 0, 0) }),
   release: async (probe) => probe.engine.release(await probe.listen()),
 };
 

@@ -21,6 +21,8 @@ const KINDS: Readonly<Record<RecordKind, string>> = {
   [RecordKind.ConnectFailed]: 'ConnectFailed',
   [RecordKind.ListenerError]: 'ListenerError',
   [RecordKind.SendFailed]: 'SendFailed',
+  [RecordKind.Refused]: 'Refused',
+  [RecordKind.Expired]: 'Expired',
 };
 
 /** A record, taken out of the shared memory. */

@@ -35,11 +35,12 @@ function rows(heading: string): string[][] {
 /** The default of an option as a reader wants to see it. */
 function printed({ default: value, unit }: MuxOptionRow): string {
   if (typeof value === 'function') return 'a line on stderr';
-  if (unit === 'bytes') {
+  if (unit === 'bytes' && value !== 0) {
     const bytes = value as number;
     return bytes >= MIB ? `${bytes / MIB} MiB` : `${bytes / KIB} KiB`;
   }
-  if (unit === 'seconds') return `${value}`;
+  if (unit !== undefined) return `${value}`;
+  if (Array.isArray(value)) return 'none';
   return typeof value === 'string' ? `\`'${value}'\`` : `\`${value}\``;
 }
 
@@ -67,23 +68,25 @@ describe('docs/api.md', () => {
   });
 
   it('has every option of listen, and no other', () => {
-    const options = [{ port: 0 }, { path: '/x' }, { fd: 0 }].flatMap((one) => known(() => planListening({ ...one, bogus: 1 } as never, 1)));
+    const options = [{ port: 0 }, { path: '/x' }, { fd: 0 }].flatMap((one) =>
+      known(() => planListening({ ...one, bogus: 1 } as never, {})),
+    );
     const listed = rows('mux.listen(options)').map(([name]) => name);
     expect(listed.sort()).toEqual([...new Set(options)].map((name) => `\`${name}\``).sort());
   });
 
   it('has every option of connect, and no other', () => {
-    const options = [{ port: 1 }, { path: '/x' }].flatMap((one) => known(() => planConnection({ ...one, bogus: 1 } as never, 1)));
+    const options = [{ port: 1 }, { path: '/x' }].flatMap((one) => known(() => planConnection({ ...one, bogus: 1 } as never, {})));
     const listed = rows('mux.connect(options)').map(([name]) => name);
     expect(listed.sort()).toEqual([...new Set(options)].map((name) => `\`${name}\``).sort());
   });
 
   it('has the defaults of listen and connect', () => {
     const defaultOf = (heading: string, name: string) => rows(heading).find(([first]) => first === `\`${name}\``)?.[2];
-    const listening = planListening({ port: 0 }, 1);
+    const listening = planListening({ port: 0 }, {});
     expect(defaultOf('mux.listen(options)', 'backlog')).toBe(`${listening.socket.backlog}`);
     expect(defaultOf('mux.listen(options)', 'host')).toBe(`\`'${(listening as { host: string }).host}'\``);
-    const connecting = planConnection({ port: 1 }, 1);
+    const connecting = planConnection({ port: 1 }, {});
     expect(defaultOf('mux.connect(options)', 'timeout')).toBe(`${connecting.timeoutMs / 1000}`);
     expect(defaultOf('mux.connect(options)', 'host')).toBe(`\`'${(connecting as { host: string }).host}'\``);
     for (const name of ['noDelay', 'keepAlive'] as const) {

@@ -60,14 +60,14 @@ describeEngines('options of Mux', (engine) => {
 
   it('stats() counts handles, listeners, accepted connections and dropped writes', async () => {
     const scene = await openScene(engine, { mux: { maxOutbuffer: 1, outbufferPolicy: 'drop' } });
-    expect(scene.mux.stats()).toEqual({ handles: 0, listeners: 1, accepted: 0, dropped: 0 });
+    expect(scene.mux.stats()).toMatchObject({ handles: 0, listeners: 1, accepted: 0, dropped: 0 });
     const a = await scene.client();
     await scene.client();
     a.fh.write('too long');
     a.fh.write('too long');
-    expect(scene.mux.stats()).toEqual({ handles: 2, listeners: 1, accepted: 2, dropped: 2 });
+    expect(scene.mux.stats()).toMatchObject({ handles: 2, listeners: 1, accepted: 2, dropped: 2 });
     scene.mux.close(a.fh);
-    expect(scene.mux.stats()).toEqual({ handles: 1, listeners: 1, accepted: 2, dropped: 2 });
+    expect(scene.mux.stats()).toMatchObject({ handles: 1, listeners: 1, accepted: 2, dropped: 2 });
     scene.mux.close(scene.listener);
     expect(scene.mux.stats()).toMatchObject({ handles: 1, listeners: 0 });
   });

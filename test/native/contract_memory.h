@@ -52,6 +52,7 @@ class ContractMemory {
     memory.wheel_due = wheel_due_.data();
     memory.interest = interest_.data();
     memory.traffic = traffic_.data();
+    memory.counters = counters_.data();
     return memory;
   }
 
@@ -69,6 +70,7 @@ class ContractMemory {
   Guarded<int32_t> wheel_due_;
   Guarded<uint8_t> interest_;
   Guarded<double> traffic_;
+  Guarded<double> counters_{netmux::kCounters};
 };
 
 }  // namespace netmux_test

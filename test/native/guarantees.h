@@ -46,7 +46,7 @@ inline Seen read_record(const netmux::SharedMemory& memory, int32_t index) {
 inline std::string describe(const Seen& record) {
   static const char* const names[] = {"?",       "Accept",      "Data",  "Datagram",  "Eof",           "Drained",
                                       "Flushed", "WriteFailed", "Timer", "Connected", "ConnectFailed", "ListenerError",
-                                      "SendFailed"};
+                                      "SendFailed", "Refused", "Expired"};
   const auto kind = static_cast<size_t>(record.kind);
   std::string text = kind < sizeof names / sizeof *names ? names[kind] : "?";
   switch (record.kind) {
@@ -58,7 +58,10 @@ inline std::string describe(const Seen& record) {
     case RecordKind::ConnectFailed:
     case RecordKind::ListenerError:
     case RecordKind::SendFailed:
+    case RecordKind::Expired:
       return text + ':' + std::to_string(record.a);
+    case RecordKind::Refused:
+      return text + ':' + std::to_string(record.a) + 'x' + std::to_string(record.b);
     default:
       return text;
   }

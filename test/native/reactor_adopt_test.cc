@@ -181,6 +181,22 @@ TEST("release in a callback leaves the slot to its events, and it can be adopted
   CHECK(scene.received(again).find('b') != std::string::npos);
 }
 
+TEST("release of a slot whose descriptor somebody has closed fails, and the slot is free all the same") {
+  Scene scene;
+  int ends[2];
+  CHECK_EQUAL(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+  scene.keep(ends[1]);
+  const uint32_t slot = scene.adopt(ends[0]);
+  scene.start(slot);
+  ::close(ends[0]);
+  scene.order(CommandKind::Pause, slot);
+  scene.reactor.flush();
+  CHECK_EQUAL(scene.reactor.fd_of(slot), -1);
+  const int32_t generation = scene.memory.generation[slot];
+  CHECK_EQUAL(scene.reactor.release(slot), -EBADF);
+  CHECK(scene.memory.generation[slot] != generation);
+}
+
 TEST("release of a slot that is nobody's is an error") {
   Scene scene;
   CHECK_EQUAL(scene.reactor.release(0), -EBADF);

@@ -247,3 +247,24 @@ TEST("a datagram socket whose reading was shut by somebody else is no spin") {
   CHECK(scene.settle() <= 3);
   CHECK_STORY(scene, slot, "Datagram:before");
 }
+
+#ifdef __linux__
+TEST("a UNIX datagram longer than one can be received is thrown away, told and counted, and the socket goes on") {
+  Scene scene;
+  const auto [slot, peer] = scene.pair(SOCK_DGRAM);
+  const int room = 1'000'000;
+  CHECK_EQUAL(setsockopt(peer, SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
+  put(peer, std::string(65'535, 'x'));
+  put(peer, std::string(65'536, 'y'));
+  put(peer, "z");
+  scene.settle();
+  CHECK_EQUAL(scene.of(RecordKind::Datagram).size(), 2);
+  CHECK(scene.of(RecordKind::Datagram)[0].bytes == std::string(65'535, 'x'));
+  CHECK(scene.of(RecordKind::Datagram)[1].bytes == "z");
+  CHECK_EQUAL(scene.of(RecordKind::SendFailed).size(), 1);
+  CHECK_EQUAL(scene.of(RecordKind::SendFailed)[0].a, EMSGSIZE);
+  CHECK_EQUAL(scene.of(RecordKind::SendFailed)[0].b, 1);
+  CHECK_EQUAL(scene.memory.counters[static_cast<int>(netmux::Counter::DatagramsTooLong)], 1);
+  CHECK_EQUAL(scene.memory.traffic[2 * slot], 65'536);
+}
+#endif

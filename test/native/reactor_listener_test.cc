@@ -31,7 +31,7 @@ Accepts& accepts() {
   return instance;
 }
 
-int troubled_accept(int fd) {
+int troubled_accept(int fd, sockaddr* peer, socklen_t* length) {
   accepts().calls++;
   if (accepts().fails_with != 0 && accepts().times > 0) {
     accepts().times--;
@@ -39,7 +39,7 @@ int troubled_accept(int fd) {
     return -1;
   }
   if (accepts().instead != nullptr) return ::open(accepts().instead, O_RDONLY | O_CLOEXEC);
-  return netmux::system_calls().accept_nonblocking(fd);
+  return netmux::system_calls().accept_nonblocking(fd, peer, length);
 }
 
 int failing_listen(int, int) {

@@ -375,6 +375,7 @@ describe('the options of the multiplexer', () => {
       run: { engine: 'node', outbuffer_policy: 'drop', on_callback_error: 'exit', drain_timeout: 1, max_inbuffer: 0, high_water_mark: 7 },
     });
     expect(muxOptionsOf(settings)).toEqual({
+      ...muxOptionsOf(collectOptions({}).settings),
       engine: 'node',
       maxOutbuffer: 5,
       outbufferPolicy: 'drop',

@@ -31,6 +31,9 @@ function typeOf(row: MuxOptionRow): OptionType {
 }
 
 function serverRow(row: MuxOptionRow): OptionRow {
+  // Judged block by block, as the server's own lists of blocks are.
+  if (Array.isArray(row.default))
+    return { type: 'cidr', list: true, default: row.default, meaning: renamed(row.meaning), group: 'Connections' };
   return {
     type: typeOf(row),
     default: row.default,
