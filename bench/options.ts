@@ -13,6 +13,12 @@ export interface Options {
   readonly only: readonly string[];
   /** Where the results go as JSON. */
   readonly json: string | undefined;
+  /** Only what TARGETS lists, and a verdict on each. */
+  readonly targets: boolean;
+  /** Downloads the runtimes to compare with, and measures nothing. */
+  readonly fetch: boolean;
+  /** Scenario whose costs are taken apart in place of a measurement. */
+  readonly profile: string | undefined;
 }
 
 /** Five, so that the median is not one lucky window; the machine's noise is larger than what most changes gain. */
@@ -31,6 +37,9 @@ export const USAGE = `npm run bench -- [options]
   --seconds=S      length of one measurement (default ${DEFAULT_WINDOW_MS / 1000})
   --only=NAME,…    scenarios whose names begin so
   --json=FILE      writes the results there
+  --targets        what the targets are about, and a verdict on each
+  --profile=NAME   where the time of a scenario goes, per message; writes bench/profiles/
+  --fetch          downloads newer Nodes, Bun and Deno from npm into .cache/bench, to compare with
   --help           this text`;
 
 /** Misuse of the command line; `message` names the option. */
@@ -58,6 +67,9 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     warmupMs: quick ? QUICK_WARMUP_MS : DEFAULT_WARMUP_MS,
     only: (values.only ?? []).flatMap((names) => names.split(',')).filter((name) => name !== ''),
     json: values.json,
+    targets: values.targets ?? false,
+    fetch: values.fetch ?? false,
+    profile: values.profile,
   };
 }
 
@@ -71,6 +83,9 @@ function parse(args: readonly string[]) {
         seconds: { type: 'string' },
         only: { type: 'string', multiple: true },
         json: { type: 'string' },
+        targets: { type: 'boolean' },
+        fetch: { type: 'boolean' },
+        profile: { type: 'string' },
         help: { type: 'boolean' },
       },
     });

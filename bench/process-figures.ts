@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 /** USER_HZ, in which /proc tells times to programs: 100 on every Linux, whatever the kernel's own tick is. */
 const TICKS_PER_SECOND = 100;
-const NS_PER_TICK = 1e9 / TICKS_PER_SECOND;
+export const NS_PER_TICK = 1e9 / TICKS_PER_SECOND;
 
 /** CPU time of a process, all threads. */
 export interface CpuTime {

@@ -1,11 +1,9 @@
 /** The report on the terminal. */
-import type { Results, Row, ScenarioResult } from './results.js';
+import type { Figure, Results } from './results.js';
 import type { Spread } from './statistics.js';
+import type { Summary, SummaryRow } from './summary.js';
 
 const GAP = '  ';
-
-/** In a closed loop one side is always at work, but for a server that waits for Nagle's algorithm now and then. */
-const BUSY_PERCENT = 60;
 
 /** The conditions of the run, first of all in the report. */
 export function machineLines(results: Results): string[] {
@@ -39,35 +37,44 @@ function ratioText(value: Spread | undefined): string {
   return value === undefined ? '–' : range(value, 2);
 }
 
-function cells(result: ScenarioResult, row: Row): string[] {
-  const figures = result.figures.map(({ key, digits, ranged }, i) => {
-    const value = row.figures[key]!;
-    return i === 0 || ranged ? range(value, digits) : number(value.median, digits);
-  });
-  return [row.title, ...figures, ...result.references.map(({ contestant }) => ratioText(row.ratios[contestant]))];
+function heading({ title, unit }: Figure): string {
+  return `${title} ${unit}`.trim();
 }
 
-/** Whether neither server nor load got the processor, so that messages per second are a figure of somebody else. */
-function wasDisturbed(row: Row): boolean {
-  const { serverBusy, loadBusy } = row.figures;
-  return serverBusy !== undefined && loadBusy !== undefined && Math.max(serverBusy.median, loadBusy.median) < BUSY_PERCENT;
+/** Those that have a figure for somebody; the others are for the file only. */
+function columns({ scenario, rows }: Summary): Figure[] {
+  return scenario.figures.filter(({ key }) => rows.some((row) => row.figures[key] !== undefined));
+}
+
+function cells(summary: Summary, row: SummaryRow): string[] {
+  const figures = columns(summary).map(({ key, digits, ranged }, i) => {
+    const value = row.figures[key];
+    if (value === undefined) return '–';
+    return i === 0 || ranged ? range(value, digits) : number(value.median, digits);
+  });
+  return [row.title, ...figures, ...summary.scenario.references.map(({ contestant }) => ratioText(row.ratios[contestant]))];
+}
+
+function noiseLine({ noisy, noiseIncluded }: Summary): string[] {
+  if (noisy === 0) return [];
+  const rounds = noisy === 1 ? '1 noisy round' : `${noisy} noisy rounds`;
+  return [noiseIncluded ? `${rounds}, and too few quiet ones: all are in these figures` : `${rounds} repeated and left out`];
 }
 
 /** One table; contestants without figures follow as lines of their own. */
-export function tableLines(result: ScenarioResult): string[] {
-  const heading = `${result.name}: ${result.title} (${result.better} is better)`;
-  if (result.skipped !== undefined) return [heading, `${GAP}not measured: ${result.skipped}`];
-  const measured = result.rows.filter((row) => row.state === 'measured');
-  const titles = ['', ...result.figures.map((figure) => figure.title), ...result.references.map(({ title }) => `× ${title}`)];
-  const table = [titles, ...measured.map((row) => cells(result, row))];
+export function tableLines(summary: Summary): string[] {
+  const { scenario } = summary;
+  const first = `${scenario.name}: ${scenario.title} (${scenario.better} is better)`;
+  if (scenario.skipped !== undefined) return [first, `${GAP}not measured: ${scenario.skipped}`];
+  const measured = summary.rows.filter((row) => row.state === 'measured');
+  const titles = ['', ...columns(summary).map(heading), ...scenario.references.map(({ title }) => `× ${title}`)];
+  const table = [titles, ...measured.map((row) => cells(summary, row))];
   const widths = titles.map((_, column) => Math.max(...table.map((line) => line[column]!.length)));
   const lines = table.map((line) =>
     line.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join(GAP),
   );
-  const others = result.rows
+  const others = summary.rows
     .filter((row) => row.state !== 'measured')
     .map((row) => `${row.title}: ${row.state === 'missing' ? 'missing' : 'REFUSED'}, ${row.reason ?? ''}`);
-  const disturbed = measured.filter(wasDisturbed).map((row) => row.title);
-  const warning = disturbed.length === 0 ? [] : [`other processes had the cores while these were measured: ${disturbed.join('; ')}`];
-  return [heading, ...[...(measured.length === 0 ? [] : lines), ...others, ...warning].map((line) => (GAP + line).trimEnd())];
+  return [first, ...[...(measured.length === 0 ? [] : lines), ...others, ...noiseLine(summary)].map((line) => (GAP + line).trimEnd())];
 }

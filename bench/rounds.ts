@@ -1,87 +1,74 @@
-/** Measures a scenario: rounds, contestants interleaved, ratios within a round. */
-import { type EngineStates, whyMissing } from './availability.js';
-import type { Contestant, Launch } from './contestants.js';
-import type { Row, ScenarioResult } from './results.js';
-import { type Bench, entries, type Sample, type Scenario } from './scenario.js';
-import { pooled, type Spread, spread } from './statistics.js';
+/** Measures a scenario: rounds, contestants interleaved, noisy rounds repeated. */
+import type { Contestant } from './contestants.js';
+import { FOREIGN_LIMIT_PERCENT, PAIR_LIMIT } from './noise.js';
+import type { Figure, Metric, ResultRow, ScenarioInfo } from './results.js';
+import { type Bench, type Entry, entries, type Sample, type Scenario } from './scenario.js';
 import { findOnPath } from './toolchain.js';
 
-interface Entry {
-  readonly contestant: Contestant;
-  readonly launch: Launch;
-  /** Why it does not take part. */
-  readonly missing: string | undefined;
-  /** Why it may not win. */
-  refused: string | undefined;
-  /** By round. */
-  readonly samples: Sample[];
-}
-
 /** Told before each measurement. */
-export type Progress = (scenario: Scenario, round: number, contestant: Contestant) => void;
+export type Progress = (scenario: ScenarioInfo, round: number, contestant: Contestant) => void;
 
-export async function runScenario(bench: Bench, engines: EngineStates, scenario: Scenario, progress: Progress): Promise<ScenarioResult> {
-  const absent = scenario.needs?.find((program) => findOnPath(program) === undefined);
-  if (absent !== undefined) return describe(scenario, [], `${absent} is not on the path`);
-  const field: Entry[] = entries(scenario).map(({ contestant, launch }) => ({
-    contestant,
-    launch,
-    missing: whyMissing(launch, engines),
-    refused: undefined,
-    samples: [],
-  }));
-  for (let round = 0; round < bench.options.rounds; round++) {
+/** Why contestants do not take part, by id. */
+export type Missing = ReadonlyMap<string, string>;
+
+/** A noisy machine stays noisy: repetitions are worth this share of the rounds and no more. */
+const MOST_REPETITIONS = 0.5;
+
+/** @returns a row for each measurement; none when the scenario cannot be measured here */
+export async function runScenario(bench: Bench, missing: Missing, scenario: Scenario, progress: Progress): Promise<ResultRow[]> {
+  if (whySkipped(scenario) !== undefined) return [];
+  const field = entries(scenario).filter(({ contestant }) => !missing.has(contestant.id));
+  if (field.length === 0) return [];
+  const { rounds, quick } = bench.options;
+  const most = rounds + (quick ? 0 : Math.floor(rounds * MOST_REPETITIONS));
+  const rows: ResultRow[] = [];
+  for (let round = 0, quiet = 0; round < most && quiet < rounds; round++) {
     // Everybody is first once: what the machine does at the beginning of a round must not always hit the same one.
     const start = round % field.length;
-    for (const entry of [...field.slice(start), ...field.slice(0, start)]) {
-      if (entry.missing !== undefined || entry.refused !== undefined) continue;
-      progress(scenario, round, entry.contestant);
-      try {
-        entry.samples.push(await scenario.measure(bench, entry.launch));
-      } catch (error) {
-        entry.refused = error instanceof Error ? error.message : String(error);
-      }
+    const refused = new Set(rows.filter((row) => row.errors.length > 0).map((row) => row.contestant));
+    const order = [...field.slice(start), ...field.slice(0, start)].filter(({ contestant }) => !refused.has(contestant.id));
+    if (order.length === 0) break;
+    const measured = await runRound(bench, scenario, round, order, progress);
+    const noisy = isNoisy(scenario, measured);
+    rows.push(...measured.map((row) => ({ ...row, noisy })));
+    if (!noisy) quiet++;
+  }
+  return rows;
+}
+
+/** Why the scenario cannot be measured on this machine. */
+export function whySkipped(scenario: Scenario): string | undefined {
+  const absent = scenario.needs?.find((program) => findOnPath(program) === undefined);
+  return scenario.skipped ?? (absent === undefined ? undefined : `${absent} is not on the path`);
+}
+
+async function runRound(bench: Bench, scenario: Scenario, round: number, order: readonly Entry[], progress: Progress): Promise<ResultRow[]> {
+  const rows: ResultRow[] = [];
+  for (const { contestant, launch } of order) {
+    progress(scenario, round, contestant);
+    const row = { scenario: scenario.name, parameters: scenario.parameters, contestant: contestant.id, round, noisy: false };
+    try {
+      const sample = await scenario.measure(bench, launch, round);
+      rows.push({ ...row, metrics: metricsOf(sample, scenario.figures), errors: [] });
+    } catch (error) {
+      rows.push({ ...row, metrics: {}, errors: [error instanceof Error ? error.message : String(error)] });
     }
   }
-  return describe(scenario, field);
+  return rows;
 }
 
-function describe(scenario: Scenario, field: readonly Entry[], skipped?: string): ScenarioResult {
-  const { name, title, better, figures, references } = scenario;
-  const rows = field.map((entry) => rowOf(scenario, entry, field));
-  return { name, title, better, figures, references, ...(skipped === undefined ? {} : { skipped }), rows };
+function metricsOf(sample: Sample, figures: readonly Figure[]): Record<string, Metric> {
+  return Object.fromEntries(
+    Object.entries(sample).map(([key, { amount, per, unit }]) => [
+      key,
+      { value: amount / per, unit: unit ?? figures.find((figure) => figure.key === key)?.unit ?? '', ...(per === 1 ? {} : { weight: per }) },
+    ]),
+  );
 }
 
-function rowOf(scenario: Scenario, entry: Entry, field: readonly Entry[]): Row {
-  const { id, title } = entry.contestant;
-  const row = { contestant: id, title, figures: {}, ratios: {} };
-  if (entry.missing !== undefined) return { ...row, state: 'missing', reason: entry.missing };
-  if (entry.refused !== undefined) return { ...row, state: 'refused', reason: entry.refused };
-  const figures: Record<string, Spread> = {};
-  for (const { key, pooled: isPooled } of scenario.figures) {
-    const quantities = entry.samples.map((sample) => sample[key]!);
-    figures[key] = isPooled ? pooled(quantities) : spread(quantities.map(({ amount, per }) => amount / per));
-  }
-  const ratios: Record<string, Spread> = {};
-  for (const { contestant } of scenario.references) {
-    const value = ratio(
-      scenario,
-      entry,
-      field.find((one) => one.contestant.id === contestant),
-    );
-    if (value !== undefined) ratios[contestant] = value;
-  }
-  return { ...row, state: 'measured', figures, ratios };
-}
-
-/** The machine moves from round to round, so only what lies in the same round is compared. */
-function ratio(scenario: Scenario, entry: Entry, reference: Entry | undefined): Spread | undefined {
-  if (reference === undefined || reference.missing !== undefined || reference.refused !== undefined) return undefined;
+function isNoisy(scenario: Scenario, rows: readonly ResultRow[]): boolean {
+  if (rows.some((row) => (row.metrics.foreign?.value ?? 0) > FOREIGN_LIMIT_PERCENT)) return true;
   const key = scenario.figures[0]!.key;
-  const ratios = entry.samples.map((sample, round) => {
-    const [own, other] = [sample[key]!, reference.samples[round]![key]!];
-    return own.amount / own.per / (other.amount / other.per);
-  });
-  // Memory that a server does not need more of is 0 or, after a collection, less.
-  return ratios.every((value) => Number.isFinite(value) && value >= 0) ? spread(ratios) : undefined;
+  const [one, other] = (scenario.pair ?? []).map((id) => rows.find((row) => row.contestant === id)?.metrics[key]?.value);
+  return one !== undefined && other !== undefined && Math.max(one / other, other / one) > PAIR_LIMIT;
 }

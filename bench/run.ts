@@ -1,15 +1,17 @@
-/** `npm run bench`: netmux beside node:net, C and redis-server, every byte checked. */
+/** `npm run bench`: netmux beside node:net, its peers and C, every byte checked. */
 import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { probeEngines } from './availability.js';
+import { describeContestants, findMissing, probeEngines } from './availability.js';
 import { chooseCores, readMachine } from './machine.js';
 import { type Options, parseOptions, USAGE, UsageError } from './options.js';
 import { readDescriptorLimit } from './process-figures.js';
 import { machineLines, tableLines } from './report.js';
-import { hasRefusals, RESULTS_FORMAT, type Results, type ScenarioResult } from './results.js';
-import { type Progress, runScenario } from './rounds.js';
+import { hasRefusals, RESULTS_FORMAT, type ResultRow, type Results, type ScenarioInfo } from './results.js';
+import { type Progress, runScenario, whySkipped } from './rounds.js';
+import { fetchRuntimes, findRuntimes } from './runtimes.js';
 import type { Bench, Scenario } from './scenario.js';
 import { allScenarios } from './scenarios.js';
+import { summarize } from './summary.js';
 import { type Binaries, buildBinaries } from './toolchain.js';
 
 const EXIT_REFUSED = 1;
@@ -30,7 +32,7 @@ function choose(scenarios: readonly Scenario[], only: readonly string[]): Scenar
   return scenarios.filter((scenario) => only.length === 0 || only.some((name) => scenario.name.startsWith(name)));
 }
 
-/** On a terminal one line that changes; elsewhere nothing, the tables come soon enough. */
+/** On a terminal one line that changes; elsewhere a line for each scenario, since the tables come soon enough. */
 const showProgress: Progress = (scenario, round, contestant) => {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${scenario.name}, round ${round + 1}: ${contestant.title}`);
 };
@@ -39,21 +41,33 @@ function clearProgress(): void {
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
 }
 
-async function measure(options: Options, binaries: Binaries, head: Results): Promise<Results> {
-  const bench: Bench = { options, binaries, cores: chooseCores(), descriptorLimit: readDescriptorLimit() };
-  const scenarios = choose(allScenarios(bench), options.only);
-  const states = await probeEngines(binaries);
-  const engines = { native: states.native ?? 'works', node: states.node ?? 'works' };
-  const pinned = bench.cores.server !== undefined;
-  say(machineLines({ ...head, engines, pinned }));
-  const results: ScenarioResult[] = [];
-  for (const scenario of scenarios) {
-    const result = await runScenario(bench, states, scenario, showProgress);
+/** Without what only the bench itself needs. */
+function infoOf({ protocol: _protocol, needs: _needs, measure: _measure, ...info }: Scenario, skipped: string | undefined): ScenarioInfo {
+  return skipped === undefined ? info : { ...info, skipped };
+}
+
+async function measure(options: Options, binaries: Binaries, empty: Results): Promise<Results> {
+  const runtimes = findRuntimes();
+  const bench: Bench = { options, binaries, runtimes, cores: chooseCores(), descriptorLimit: readDescriptorLimit() };
+  const chosen = choose(allScenarios(bench), options.only);
+  const states = await probeEngines(bench);
+  const missing = findMissing(states, runtimes);
+  const scenarios = chosen.map((scenario) => infoOf(scenario, whySkipped(scenario)));
+  const head: Results = {
+    ...empty,
+    engines: { native: states.native ?? 'works', node: states.node ?? 'works' },
+    pinned: bench.cores.server !== undefined,
+    contestants: describeContestants(new Set(scenarios.flatMap(({ contestants }) => contestants)), missing, runtimes),
+    scenarios,
+  };
+  say(machineLines(head));
+  const rows: ResultRow[] = [];
+  for (const [index, scenario] of chosen.entries()) {
+    rows.push(...(await runScenario(bench, missing, scenario, showProgress)));
     clearProgress();
-    say(['', ...tableLines(result)]);
-    results.push(result);
+    say(['', ...tableLines(summarize({ ...head, rows }, scenarios[index]!))]);
   }
-  return { ...head, engines, pinned, scenarios: results };
+  return { ...head, rows };
 }
 
 async function main(): Promise<number> {
@@ -62,8 +76,12 @@ async function main(): Promise<number> {
     say([USAGE]);
     return 0;
   }
+  if (options.fetch) {
+    say(fetchRuntimes());
+    return 0;
+  }
   const { quick, rounds, windowMs } = options;
-  const head: Results = {
+  const empty: Results = {
     format: RESULTS_FORMAT,
     date: new Date().toISOString(),
     quick,
@@ -72,15 +90,17 @@ async function main(): Promise<number> {
     pinned: false,
     machine: readMachine(),
     engines: {},
+    contestants: [],
     scenarios: [],
+    rows: [],
   };
   const binaries = buildBinaries();
   let results: Results;
   if (typeof binaries === 'string') {
-    results = { ...head, nothing: binaries };
+    results = { ...empty, nothing: binaries };
     say(machineLines(results));
   } else {
-    results = await measure(options, binaries, head);
+    results = await measure(options, binaries, empty);
   }
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, undefined, 2)}\n`);
   return hasRefusals(results) ? EXIT_REFUSED : 0;

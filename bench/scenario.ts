@@ -2,6 +2,8 @@
 import { type Contestant, contestant, type Launch, type Protocol } from './contestants.js';
 import { LoadGenerator, type LoadOptions } from './load-generator.js';
 import type { Options } from './options.js';
+import type { ScenarioInfo } from './results.js';
+import type { Runtimes } from './runtimes.js';
 import { ServerProcess } from './server-process.js';
 import type { Quantity } from './statistics.js';
 import type { Binaries } from './toolchain.js';
@@ -16,55 +18,33 @@ export interface Cores {
 export interface Bench {
   readonly options: Options;
   readonly binaries: Binaries;
+  readonly runtimes: Runtimes;
   readonly cores: Cores;
   /** How many descriptors a process may have. */
   readonly descriptorLimit: number;
 }
 
-export interface Figure {
-  readonly key: string;
-  /** Heading of its column, with the unit. */
-  readonly title: string;
-  readonly digits: number;
-  /** Sampled coarsely: all rounds are taken together in place of their median. */
-  readonly pooled?: boolean;
-  /** Its spread is shown, as that of the first figure always is. */
-  readonly ranged?: boolean;
-}
-
-export interface Reference {
-  /** Id of a contestant of the same scenario. */
-  readonly contestant: string;
-  /** Heading of its column, after a '×'. */
-  readonly title: string;
-}
-
 /** By key of the figure. */
 export type Sample = Readonly<Record<string, Quantity>>;
 
-export interface Scenario {
-  readonly name: string;
-  readonly title: string;
+export interface Scenario extends ScenarioInfo {
   readonly protocol: Protocol;
-  /** The first one is what ratios are formed of. */
-  readonly figures: readonly Figure[];
-  /** Which of two values of the first figure is the better one. */
-  readonly better: 'lower' | 'higher';
-  /** Ids, in the order of the table. */
-  readonly contestants: readonly string[];
-  /** Whom everybody is compared with, a column for each: node:net first, what this machine allows last. */
-  readonly references: readonly Reference[];
   /** Programs from the path without which it cannot be measured. */
   readonly needs?: readonly string[];
   /**
    * Measures once, with a fresh server.
    * @throws Refusal when the server did not do its work
    */
-  measure(bench: Bench, launch: Launch): Promise<Sample>;
+  measure(bench: Bench, launch: Launch, round: number): Promise<Sample>;
 }
 
-/** The contestants of a scenario, with what is to be started for each. */
-export function entries(scenario: Scenario): { readonly contestant: Contestant; readonly launch: Launch }[] {
+/** A contestant of a scenario, with what is to be started for it. */
+export interface Entry {
+  readonly contestant: Contestant;
+  readonly launch: Launch;
+}
+
+export function entries(scenario: Scenario): Entry[] {
   return scenario.contestants.map((id) => {
     const one = contestant(id);
     const launch = one.servers[scenario.protocol];
@@ -75,7 +55,7 @@ export function entries(scenario: Scenario): { readonly contestant: Contestant; 
 
 /** A fresh server for as long as `work` lasts. It must outlive it. */
 export async function withServer<T>(bench: Bench, launch: Launch, work: (server: ServerProcess) => Promise<T>): Promise<T> {
-  const server = await ServerProcess.start(launch, bench.binaries, bench.cores.server);
+  const server = await ServerProcess.start(launch, bench);
   try {
     const result = await work(server);
     server.assertRunning();

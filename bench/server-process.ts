@@ -5,7 +5,12 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EngineName, Launch } from './contestants.js';
-import { type Binaries, findOnPath, ROOT } from './toolchain.js';
+import type { RuntimeName } from './runtimes.js';
+import type { Bench } from './scenario.js';
+import { findOnPath, ROOT } from './toolchain.js';
+
+/** What starting a server needs of the bench. */
+export type Grounds = Pick<Bench, 'binaries' | 'runtimes' | 'cores'>;
 
 /** A Node process on a busy machine starts in a second. */
 const START_TIMEOUT_MS = 20_000;
@@ -23,7 +28,7 @@ const NOT_INHERITED = ['NODE_OPTIONS', 'NODE_V8_COVERAGE', 'NETMUX_DEBUG', 'NETM
 /** Enough of what a failed server said to see why. */
 const KEPT_OUTPUT = 4000;
 
-interface Command {
+export interface Command {
   readonly file: string;
   readonly args: readonly string[];
   readonly environment?: NodeJS.ProcessEnv;
@@ -85,21 +90,28 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-async function commandFor(launch: Launch, binaries: Binaries): Promise<Command> {
-  if ('binary' in launch) return { file: binaries[launch.binary], args: [] };
+/** What the runtime wants before the name of a script. */
+const SCRIPT_ARGUMENTS: Readonly<Partial<Record<RuntimeName, readonly string[]>>> = { deno: ['run', '--allow-net', '--no-config'] };
+
+export async function commandFor(launch: Launch, { binaries, runtimes }: Grounds): Promise<Command> {
+  if ('binary' in launch) return { file: binaries[launch.binary], args: launch.args ?? [] };
   if ('redis' in launch) {
     const port = await freePort();
     // Its protected mode refuses the load generator, whose clients come from all of 127.0.0.0/8.
     const args = ['--port', String(port), '--bind', '127.0.0.1', '--protected-mode', 'no', '--save', '', '--appendonly', 'no'];
     return { file: findOnPath('redis-server')!, args, port };
   }
+  const runtime = launch.runtime === undefined ? undefined : runtimes[launch.runtime];
+  if (typeof runtime === 'string') throw new Error(runtime);
+  const file = runtime?.file ?? process.execPath;
   if ('example' in launch) {
     const args = [join(ROOT, 'out/examples/run.js'), launch.example, '--port=0', `--engine=${launch.engine}`];
-    return { file: process.execPath, args, engine: launch.engine };
+    return { file, args, engine: launch.engine };
   }
-  const args = [join(ROOT, 'out/bench/contestants', `${launch.script}.js`), ...(launch.args ?? [])];
-  if (launch.engine === undefined) return { file: process.execPath, args };
-  return { file: process.execPath, args, environment: { NETMUX_ENGINE: launch.engine }, engine: launch.engine };
+  const before = (launch.runtime && SCRIPT_ARGUMENTS[launch.runtime]) ?? [];
+  const args = [...before, join(ROOT, 'out/bench/contestants', `${launch.script}.js`), ...(launch.args ?? [])];
+  if (launch.engine === undefined) return { file, args };
+  return { file, args, environment: { NETMUX_ENGINE: launch.engine }, engine: launch.engine };
 }
 
 export class ServerProcess {
@@ -122,9 +134,9 @@ export class ServerProcess {
    * Resolves when the server can be connected to.
    * @throws StartError when it ends before or takes too long
    */
-  static async start(launch: Launch, binaries: Binaries, core: number | undefined): Promise<ServerProcess> {
-    const command = await commandFor(launch, binaries);
-    const server = new ServerProcess(spawnPinned(command.file, command.args, core, command.environment), command);
+  static async start(launch: Launch, grounds: Grounds): Promise<ServerProcess> {
+    const command = await commandFor(launch, grounds);
+    const server = new ServerProcess(spawnPinned(command.file, command.args, grounds.cores.server, command.environment), command);
     try {
       await server.becomeReady();
     } catch (error) {

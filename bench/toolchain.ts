@@ -18,17 +18,35 @@ const FLAGS = ['-std=c++17', '-O2', '-fno-exceptions', '-fno-rtti', '-Wall', '-W
 /** A compiler on a busy machine; one that needs longer hangs. */
 const COMPILE_TIMEOUT_MS = 120_000;
 
-export type BinaryName = 'load' | 'epoll-echo' | 'epoll-lines';
+export type BinaryName = 'load' | 'epoll-echo' | 'epoll-batch' | 'epoll-lines' | 'epoll-broadcast' | 'wheel-million' | 'go-server';
 
-/** Sources and headers of each program, as folders and files below bench/. */
-const PROGRAMS: Record<BinaryName, { readonly sources: readonly string[]; readonly headers: readonly string[] }> = {
-  load: { sources: filesOf('load', '.cc'), headers: filesOf('load', '.h') },
-  'epoll-echo': { sources: ['contestants/epoll_echo.cc'], headers: ['contestants/epoll_server.h'] },
-  'epoll-lines': { sources: ['contestants/epoll_lines.cc'], headers: ['contestants/epoll_server.h'] },
+interface Program {
+  readonly language: 'c++' | 'go';
+  /** Below the project's root. */
+  readonly sources: readonly string[];
+  readonly headers: readonly string[];
+}
+
+function epollServer(source: string): Program {
+  return { language: 'c++', sources: [`bench/contestants/${source}`], headers: ['bench/contestants/epoll_server.h'] };
+}
+
+const PROGRAMS: Readonly<Record<BinaryName, Program>> = {
+  load: { language: 'c++', sources: filesOf('bench/load', '.cc'), headers: filesOf('bench/load', '.h') },
+  'epoll-echo': epollServer('epoll_echo.cc'),
+  'epoll-batch': epollServer('epoll_batch.cc'),
+  'epoll-lines': epollServer('epoll_lines.cc'),
+  'epoll-broadcast': epollServer('epoll_broadcast.cc'),
+  'wheel-million': {
+    language: 'c++',
+    sources: ['bench/contestants/wheel_million.cc', 'native/timer_wheel.cc', 'native/memory.cc'],
+    headers: ['native/timer_wheel.h', 'native/memory.h'],
+  },
+  'go-server': { language: 'go', sources: ['bench/contestants/server.go'], headers: [] },
 };
 
 function filesOf(folder: string, ending: string): string[] {
-  return readdirSync(join(ROOT, 'bench', folder))
+  return readdirSync(join(ROOT, folder))
     .filter((name) => name.endsWith(ending))
     .map((name) => join(folder, name));
 }
@@ -50,17 +68,20 @@ export function findOnPath(name: string): string | undefined {
 export type Binaries = Readonly<Record<BinaryName, string>>;
 
 /**
- * Compiles what is missing or older than its sources.
+ * Compiles what is missing or older than its sources; what is in Go only where there is Go.
  * @returns the programs, or in one line why there are none
  * @throws when there is a compiler and it does not accept the sources
  */
 export function buildBinaries(): Binaries | string {
   if (process.platform !== 'linux') return `the load generator is written for Linux, not for ${process.platform}`;
-  const compiler = findOnPath(process.env.CXX ?? 'c++');
+  const compilers = { 'c++': findOnPath(process.env.CXX ?? 'c++'), go: findOnPath('go') };
   const names = Object.keys(PROGRAMS) as BinaryName[];
-  const stale = names.filter((name) => !isFresh(name));
-  if (stale.length > 0 && compiler === undefined) return `no C++ compiler (${process.env.CXX ?? 'c++'}) on the path`;
-  for (const name of stale) compile(compiler!, name);
+  for (const name of names.filter((each) => !isFresh(each))) {
+    const { language } = PROGRAMS[name];
+    const compiler = compilers[language];
+    if (compiler !== undefined) compile(compiler, name);
+    else if (language === 'c++') return `no C++ compiler (${process.env.CXX ?? 'c++'}) on the path`;
+  }
   return Object.fromEntries(names.map((name) => [name, join(OUTPUT, name)])) as Record<BinaryName, string>;
 }
 
@@ -69,15 +90,20 @@ function isFresh(name: BinaryName): boolean {
   if (!existsSync(program)) return false;
   const built = statSync(program).mtimeMs;
   const { sources, headers } = PROGRAMS[name];
-  return [...sources, ...headers].every((file) => statSync(join(ROOT, 'bench', file)).mtimeMs < built);
+  return [...sources, ...headers].every((file) => statSync(join(ROOT, file)).mtimeMs < built);
 }
 
 function compile(compiler: string, name: BinaryName): void {
   mkdirSync(OUTPUT, { recursive: true });
   // Two runs at the same time must not execute each other's half-written program.
   const unfinished = join(OUTPUT, `${name}.${process.pid}`);
-  const sources = PROGRAMS[name].sources.map((file) => join(ROOT, 'bench', file));
-  const result = spawnSync(compiler, [...FLAGS, '-o', unfinished, ...sources], { encoding: 'utf8', timeout: COMPILE_TIMEOUT_MS });
+  const { language, sources } = PROGRAMS[name];
+  const flags = language === 'go' ? ['build'] : FLAGS;
+  const result = spawnSync(compiler, [...flags, '-o', unfinished, ...sources.map((file) => join(ROOT, file))], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    timeout: COMPILE_TIMEOUT_MS,
+  });
   if (result.status !== 0) throw new Error(`${compiler} failed for ${name}:\n${result.stderr || String(result.error ?? result.signal)}`);
   renameSync(unfinished, join(OUTPUT, name));
 }
