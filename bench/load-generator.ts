@@ -8,7 +8,7 @@ const STAGE_TIMEOUT_MS = 120_000;
 
 export interface LoadOptions {
   readonly port: number;
-  readonly mode: 'closed' | 'idle';
+  readonly mode: 'closed' | 'open' | 'churn' | 'idle' | 'broadcast';
   readonly framing: 'raw' | 'lines' | 'ping';
   readonly connections: number;
   readonly inFlight?: number;
@@ -16,6 +16,10 @@ export interface LoadOptions {
   readonly size?: number;
   readonly warmupMs?: number;
   readonly durationMs?: number;
+  /** Length of a further stage, 'counted', behind the measurement. */
+  readonly countMs?: number;
+  /** Open mode: messages per second, of all connections together. */
+  readonly perSecond?: number;
   /** Idle mode: connections that are opened before the stage 'baseline'. */
   readonly baseline?: number;
 }
@@ -33,7 +37,7 @@ export interface LoadResult {
   readonly latencyUs: { readonly p50: number; readonly p90: number; readonly p99: number; readonly p999: number; readonly max: number };
 }
 
-export type StageName = 'warm' | 'baseline' | 'held' | 'done';
+export type StageName = 'warm' | 'baseline' | 'held' | 'done' | 'counted';
 
 /** A server that did not do what it is measured for: no figure of it may be shown. */
 export class Refusal extends Error {}
@@ -75,6 +79,8 @@ export class LoadGenerator {
     add('size', options.size);
     add('warmup-ms', options.warmupMs);
     add('duration-ms', options.durationMs);
+    add('count-ms', options.countMs);
+    add('per-second', options.perSecond);
     add('baseline', options.baseline);
     return new LoadGenerator(spawnPinned(program, args, core));
   }
@@ -83,18 +89,26 @@ export class LoadGenerator {
    * Waits until the generator stands still at the stage that must come next.
    * @throws Refusal when the server let it down before
    */
-  async reach(stage: Exclude<StageName, 'done'>): Promise<void> {
+  async reach(stage: Exclude<StageName, 'done' | 'counted'>): Promise<void> {
     await this.next(stage);
   }
 
   /**
-   * The last stage. The connections are open until `stop`.
+   * The measurement. The connections are open until `stop`.
    * @throws Refusal when a byte was wrong, a message missing or a connection lost
    */
   async result(): Promise<LoadResult> {
     const result = (await this.next('done')) as unknown as LoadResult;
     assertCorrect(result);
     return result;
+  }
+
+  /**
+   * The stage behind the measurement.
+   * @returns the messages that were answered in it
+   */
+  async counted(): Promise<number> {
+    return Number((await this.next('counted')).messages);
   }
 
   /** Lets the generator go on with the next stage. */

@@ -1,8 +1,6 @@
 /** How much of the processors somebody else had while a measurement ran. */
 import { readFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { NS_PER_TICK } from './process-figures.js';
-import type { Cores } from './scenario.js';
 import { type Quantity, quantity } from './statistics.js';
 
 /** Above it a round is noisy. The bench itself and the kernel's own threads stay below 3 %. */
@@ -19,25 +17,22 @@ interface Reading {
 
 /** Watches processors from its construction on. */
 export class ProcessorWatch {
-  /** As /proc/stat names them: 'cpu' is all together. */
+  /** As /proc/stat names them. */
   private readonly names: readonly string[];
   private readonly first: Reading;
 
-  constructor(private readonly cores: Cores) {
-    this.names = isPinned(cores) ? [`cpu${cores.server}`, `cpu${cores.load}`] : ['cpu'];
+  /** @param processors none when there is no pinning, so that nobody can tell who belongs where: then nothing is foreign */
+  constructor(processors: readonly (number | undefined)[]) {
+    this.names = processors.flatMap((number) => (number === undefined ? [] : [`cpu${number}`]));
     this.first = read(this.names);
   }
 
   /** @param ownNs CPU time of those that were meant to run there */
   foreignPercent(ownNs: number): Quantity {
     const { atNs, busyNs } = read(this.names);
-    const capacityNs = (atNs - this.first.atNs) * (isPinned(this.cores) ? this.names.length : cpus().length);
+    const capacityNs = (atNs - this.first.atNs) * Math.max(1, this.names.length);
     return quantity(Math.max(0, (100 * (busyNs - this.first.busyNs - ownNs)) / capacityNs), 1, '%');
   }
-}
-
-function isPinned({ server, load }: Cores): boolean {
-  return server !== undefined && load !== undefined;
 }
 
 function read(names: readonly string[]): Reading {

@@ -28,8 +28,8 @@ const DEFAULT_ROUNDS = 5;
 const DEFAULT_WINDOW_MS = 2000;
 const DEFAULT_WARMUP_MS = 1000;
 
-const QUICK_WINDOW_MS = 200;
-const QUICK_WARMUP_MS = 100;
+const QUICK_WINDOW_MS = 100;
+const QUICK_WARMUP_MS = 50;
 
 export const USAGE = `npm run bench -- [options]
   --quick          every contestant once and briefly: shows that everything works, asserts no times

@@ -46,6 +46,25 @@ function readScheduledNs(pid: number): number | undefined {
   }
 }
 
+/** Context switches of all threads so far, its own and forced ones. */
+export function readSwitches(pid: number): number {
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => {
+    const { own, forced } = readThreadSwitches(pid, Number(thread));
+    return sum + own + forced;
+  }, 0);
+}
+
+/** How often the main thread has slept so far, and so how often it was woken. */
+export function readSleeps(pid: number): number {
+  return readThreadSwitches(pid, pid).own;
+}
+
+function readThreadSwitches(pid: number, thread: number): { own: number; forced: number } {
+  const status = readFileSync(`/proc/${pid}/task/${thread}/status`, 'latin1');
+  const count = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)$`, 'm').exec(status)?.[1] ?? 0);
+  return { own: count('voluntary_ctxt_switches'), forced: count('nonvoluntary_ctxt_switches') };
+}
+
 /** What was used between two readings. */
 export function cpuTimeBetween(before: CpuTime, after: CpuTime): CpuTime {
   const totalNs = after.totalNs - before.totalNs;

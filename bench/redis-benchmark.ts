@@ -1,12 +1,9 @@
 /** Runs redis-benchmark, the load that everybody knows. */
-import { once } from 'node:events';
 import { Refusal } from './load-generator.js';
-import { spawnPinned } from './server-process.js';
+import { runToEnd } from './programs.js';
 
 /** Its default, too. */
 export const REDIS_CLIENTS = 50;
-
-const TIMEOUT_MS = 60_000;
 
 export interface RedisBenchmarkResult {
   readonly requests: number;
@@ -26,17 +23,7 @@ export async function runRedisBenchmark(
   core: number | undefined,
 ): Promise<RedisBenchmarkResult> {
   const args = ['-p', port, '-t', 'ping_mbulk', '-c', REDIS_CLIENTS, '-P', pipeline, '-n', requests, '--csv'];
-  const child = spawnPinned('redis-benchmark', args.map(String), core);
-  let output = '';
-  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
-  });
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
-  });
-  const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS);
-  const [status] = (await once(child, 'close')) as [number | null];
-  clearTimeout(timer);
+  const { status, output } = await runToEnd('redis-benchmark', args.map(String), core);
   const table = output.split('\n').filter((line) => line.startsWith('"'));
   const row = fields(table.find((line) => line.startsWith('"PING_MBULK"')));
   if (status !== 0 || row === undefined) throw new Refusal(`redis-benchmark failed (${status}): ${output.trim().slice(-500)}`);

@@ -29,7 +29,8 @@ export async function runScenario(bench: Bench, missing: Missing, scenario: Scen
     const order = [...field.slice(start), ...field.slice(0, start)].filter(({ contestant }) => !refused.has(contestant.id));
     if (order.length === 0) break;
     const measured = await runRound(bench, scenario, round, order, progress);
-    const noisy = isNoisy(scenario, measured);
+    // The quick form has no times to judge.
+    const noisy = !quick && isNoisy(scenario, measured);
     rows.push(...measured.map((row) => ({ ...row, noisy })));
     if (!noisy) quiet++;
   }
@@ -42,7 +43,13 @@ export function whySkipped(scenario: Scenario): string | undefined {
   return scenario.skipped ?? (absent === undefined ? undefined : `${absent} is not on the path`);
 }
 
-async function runRound(bench: Bench, scenario: Scenario, round: number, order: readonly Entry[], progress: Progress): Promise<ResultRow[]> {
+async function runRound(
+  bench: Bench,
+  scenario: Scenario,
+  round: number,
+  order: readonly Entry[],
+  progress: Progress,
+): Promise<ResultRow[]> {
   const rows: ResultRow[] = [];
   for (const { contestant, launch } of order) {
     progress(scenario, round, contestant);
@@ -61,7 +68,11 @@ function metricsOf(sample: Sample, figures: readonly Figure[]): Record<string, M
   return Object.fromEntries(
     Object.entries(sample).map(([key, { amount, per, unit }]) => [
       key,
-      { value: amount / per, unit: unit ?? figures.find((figure) => figure.key === key)?.unit ?? '', ...(per === 1 ? {} : { weight: per }) },
+      {
+        value: amount / per,
+        unit: unit ?? figures.find((figure) => figure.key === key)?.unit ?? '',
+        ...(per === 1 ? {} : { weight: per }),
+      },
     ]),
   );
 }

@@ -63,10 +63,13 @@ function find(name: RuntimeName): Runtime | string {
   const { command, package: fetched, version } = SOURCES[name];
   const cached = fetched && join(folderOf(name), 'node_modules', fetched.name, fetched.file);
   const file = (command && findOnPath(command)) ?? (cached && existsSync(cached) ? cached : undefined);
-  if (file === undefined) return [command && `${command} is not on the path`, fetched && 'not fetched (--fetch)'].filter(Boolean).join(', ');
+  if (file === undefined)
+    return [command && `${command} is not on the path`, fetched && 'not fetched (--fetch)'].filter(Boolean).join(', ');
   const { status, stdout, error } = spawnSync(file, [version], { encoding: 'utf8', timeout: VERSION_TIMEOUT_MS });
   const found = /\d+\.\d+(\.\d+)?/.exec(stdout ?? '')?.[0];
-  return status === 0 && found !== undefined ? { file, version: found } : `${file} does not run: ${error?.message ?? `exit code ${status}`}`;
+  return status === 0 && found !== undefined
+    ? { file, version: found }
+    : `${file} does not run: ${error?.message ?? `exit code ${status}`}`;
 }
 
 export function findRuntimes(): Runtimes {

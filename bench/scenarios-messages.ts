@@ -1,100 +1,80 @@
 /** Small messages, as many as go: ping-pong and pipelined lines. */
+import type { Scenario } from './scenario.js';
+import { cpuFigure, DETAILS, measureTraffic, rateFigure } from './traffic.js';
 
-import type { Launch } from './contestants.js';
-import type { LoadOptions, LoadResult } from './load-generator.js';
-import { type CpuTime, cpuTimeBetween, readCpuTime } from './process-figures.js';
-import { type Bench, type Figure, type Sample, type Scenario, withLoad, withServer } from './scenario.js';
-import { quantity } from './statistics.js';
+export const MESSAGE_BYTES = 64;
+export const FEW_CONNECTIONS = 64;
+const LINES_IN_FLIGHT = [1, 16, 64];
 
-const MESSAGE_BYTES = 64;
-const FEW_CONNECTIONS = 64;
-const MANY_CONNECTIONS = 1000;
-const LINES_IN_FLIGHT = 16;
+/** The most that the smallest limit on descriptors in use leaves room for; the quick form shows that it works with fewer. */
+const QUICK_CONNECTIONS = 500;
 
-const NS_PER_US = 1000;
-const NS_PER_S = 1e9;
-
-const RATE = (what: string): Figure => ({ key: 'rate', title: `${what}/s`, digits: 0 });
-const CPU = (what: string): Figure => ({ key: 'cpu', title: `CPU µs/${what}`, digits: 2 });
-const DETAILS: readonly Figure[] = [
-  { key: 'user', title: 'user µs', digits: 2, pooled: true },
-  { key: 'system', title: 'system µs', digits: 2, pooled: true },
-  { key: 'p50', title: 'p50 µs', digits: 0 },
-  { key: 'p99', title: 'p99 µs', digits: 0 },
-  { key: 'serverBusy', title: 'server %', digits: 0 },
-  { key: 'loadBusy', title: 'load %', digits: 0 },
+/** Everybody who speaks the protocol, or, where that tells little more, the three who matter. */
+const ECHO_FIELD = [
+  ...['netmux-native', 'netmux-newest', 'netmux-node', 'net', 'net-tuned', 'net-24', 'net-newest'],
+  ...['bun', 'deno', 'go', 'epoll', 'epoll-again', 'epoll-batch'],
 ];
+const LINES_FIELD = [
+  ...['netmux-native', 'netmux-newest', 'netmux-node', 'net', 'net-no-delay', 'net-tuned', 'net-24', 'net-newest'],
+  ...['bun', 'deno', 'go', 'epoll', 'epoll-again'],
+];
+const SMALL_FIELD = ['netmux-native', 'net', 'net-newest', 'bun', 'epoll', 'epoll-again'];
 
-function sample(result: LoadResult, cpu: CpuTime): Sample {
-  const { messages, seconds, latencyUs } = result;
+export const EPOLL_PAIR = ['epoll', 'epoll-again'] as const;
+
+function pingPong(count: number, contestants: readonly string[], quick: boolean): Scenario {
+  const connections = quick ? Math.min(count, QUICK_CONNECTIONS) : count;
   return {
-    cpu: quantity(cpu.totalNs / NS_PER_US, messages),
-    user: quantity(cpu.userNs / NS_PER_US, messages),
-    system: quantity(cpu.systemNs / NS_PER_US, messages),
-    rate: quantity(messages, seconds),
-    p50: quantity(latencyUs.p50),
-    p99: quantity(latencyUs.p99),
-    serverBusy: quantity(100 * cpu.totalNs, seconds * NS_PER_S),
-    loadBusy: quantity(100 * result.cpuSeconds, seconds),
-  };
-}
-
-/** A closed loop: so many connections, on each of them so many messages under way. */
-async function measureClosedLoop(bench: Bench, launch: Launch, load: Omit<LoadOptions, 'port' | 'mode'>): Promise<Sample> {
-  const { warmupMs, windowMs: durationMs } = bench.options;
-  return withServer(bench, launch, (server) =>
-    withLoad(bench, { port: server.port, mode: 'closed', warmupMs, durationMs, ...load }, async (generator) => {
-      await generator.reach('warm');
-      const before = readCpuTime(server.pid);
-      generator.proceed();
-      const result = await generator.result();
-      return sample(result, cpuTimeBetween(before, readCpuTime(server.pid)));
-    }),
-  );
-}
-
-function pingPong(connections: number, again: readonly string[]): Scenario {
-  return {
-    name: `ping-pong-${connections}`,
+    name: `ping-pong-${count}`,
     title: `${MESSAGE_BYTES}-byte ping-pong on ${connections} connections`,
+    parameters: { connections, inFlight: 1, bytes: MESSAGE_BYTES },
     protocol: 'echo',
-    figures: [CPU('message'), RATE('messages'), ...DETAILS],
+    figures: [cpuFigure('message'), rateFigure('messages'), ...DETAILS],
     better: 'lower',
-    contestants: ['netmux-native', 'netmux-node', 'net', 'epoll', ...again],
+    contestants,
     references: [
       { contestant: 'net', title: 'node:net' },
       { contestant: 'epoll', title: 'C epoll' },
     ],
-    measure: (bench, launch) => measureClosedLoop(bench, launch, { framing: 'raw', connections, size: MESSAGE_BYTES, inFlight: 1 }),
+    pair: EPOLL_PAIR,
+    measure: (bench, launch, round) =>
+      measureTraffic(bench, launch, round, { mode: 'closed', framing: 'raw', connections, size: MESSAGE_BYTES, inFlight: 1 }),
   };
 }
 
-function pipelinedLines(again: readonly string[]): Scenario {
+function lines(inFlight: number, contestants: readonly string[]): Scenario {
   return {
-    name: 'lines-16',
-    title: `${MESSAGE_BYTES}-byte lines, ${LINES_IN_FLIGHT} in flight on ${FEW_CONNECTIONS} connections, a write for each`,
+    name: `lines-${inFlight}`,
+    title: `${MESSAGE_BYTES}-byte lines, ${inFlight} in flight on ${FEW_CONNECTIONS} connections, a write for each`,
+    parameters: { connections: FEW_CONNECTIONS, inFlight, bytes: MESSAGE_BYTES },
     protocol: 'lines',
-    figures: [RATE('lines'), CPU('line'), ...DETAILS],
+    figures: [rateFigure('lines'), cpuFigure('line'), ...DETAILS],
     better: 'higher',
-    contestants: ['netmux-native', 'netmux-node', 'net', 'net-no-delay', 'net-tuned', 'epoll', ...again],
+    contestants,
     references: [
       { contestant: 'net', title: 'node:net' },
       { contestant: 'net-no-delay', title: 'noDelay' },
       { contestant: 'net-tuned', title: 'cork' },
       { contestant: 'epoll', title: 'C epoll' },
-    ],
-    measure: (bench, launch) =>
-      measureClosedLoop(bench, launch, {
+    ].filter((reference) => contestants.includes(reference.contestant)),
+    pair: EPOLL_PAIR,
+    measure: (bench, launch, round) =>
+      measureTraffic(bench, launch, round, {
+        mode: 'closed',
         framing: 'lines',
         connections: FEW_CONNECTIONS,
         size: MESSAGE_BYTES,
-        inFlight: LINES_IN_FLIGHT,
+        inFlight,
       }),
   };
 }
 
-/** @param quick without the second of the two identical contestants: there are no times to judge */
 export function messageScenarios(quick: boolean): Scenario[] {
-  const again = quick ? [] : ['epoll-again'];
-  return [pingPong(FEW_CONNECTIONS, again), pingPong(MANY_CONNECTIONS, again), pipelinedLines(again)];
+  return [
+    pingPong(1, SMALL_FIELD, quick),
+    pingPong(FEW_CONNECTIONS, ECHO_FIELD, quick),
+    pingPong(1000, ECHO_FIELD, quick),
+    pingPong(10_000, [...SMALL_FIELD, 'netmux-node', 'net-24'], quick),
+    ...LINES_IN_FLIGHT.map((inFlight) => lines(inFlight, inFlight === 1 ? SMALL_FIELD : LINES_FIELD)),
+  ];
 }

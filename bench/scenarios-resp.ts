@@ -1,10 +1,12 @@
 /** PING in the Redis protocol, by redis-benchmark. */
 import type { Launch } from './contestants.js';
+import { ProcessorWatch } from './noise.js';
 import { cpuTimeBetween, readCpuTime } from './process-figures.js';
 import { REDIS_CLIENTS, runRedisBenchmark } from './redis-benchmark.js';
 import { type Bench, type Sample, type Scenario, withLoad, withServer } from './scenario.js';
 import type { ServerProcess } from './server-process.js';
 import { quantity } from './statistics.js';
+import { cpuFigure, cpuSample, DETAILS, rateFigure } from './traffic.js';
 
 const PIPELINES = [16, 64];
 
@@ -14,8 +16,6 @@ const QUICK_TRIAL_REQUESTS = 10_000;
 
 /** How long the load generator, which checks every byte, speaks to the server before redis-benchmark does. */
 const CHECK_MS = 200;
-
-const NS_PER_US = 1000;
 
 async function checkBytes(bench: Bench, server: ServerProcess, pipeline: number): Promise<void> {
   const load = { port: server.port, mode: 'closed', framing: 'ping', connections: REDIS_CLIENTS, inFlight: pipeline } as const;
@@ -32,16 +32,16 @@ async function measurePing(bench: Bench, launch: Launch, pipeline: number): Prom
     await checkBytes(bench, server, pipeline);
     const trial = await runRedisBenchmark(server.port, pipeline, bench.options.quick ? QUICK_TRIAL_REQUESTS : TRIAL_REQUESTS, core);
     const requests = Math.max(trial.requests, Math.round((trial.requestsPerSecond * bench.options.windowMs) / 1000));
+    const watch = new ProcessorWatch([bench.cores.server]);
     const before = readCpuTime(server.pid);
     const result = await runRedisBenchmark(server.port, pipeline, requests, core);
     const cpu = cpuTimeBetween(before, readCpuTime(server.pid));
     return {
       rate: quantity(result.requestsPerSecond),
-      cpu: quantity(cpu.totalNs / NS_PER_US, requests),
-      user: quantity(cpu.userNs / NS_PER_US, requests),
-      system: quantity(cpu.systemNs / NS_PER_US, requests),
+      ...cpuSample(cpu, requests),
       p50: quantity(result.p50Us),
       p99: quantity(result.p99Us),
+      foreign: watch.foreignPercent(cpu.totalNs),
     };
   });
 }
@@ -51,21 +51,16 @@ export function respScenarios(): Scenario[] {
     name: `resp-${pipeline}`,
     title: `Redis protocol: redis-benchmark -t ping_mbulk -P ${pipeline} -c ${REDIS_CLIENTS}`,
     protocol: 'resp',
-    figures: [
-      { key: 'rate', title: 'requests/s', digits: 0 },
-      { key: 'cpu', title: 'CPU µs/request', digits: 2 },
-      { key: 'user', title: 'user µs', digits: 2, pooled: true },
-      { key: 'system', title: 'system µs', digits: 2, pooled: true },
-      { key: 'p50', title: 'p50 µs', digits: 0 },
-      { key: 'p99', title: 'p99 µs', digits: 0 },
-    ],
+    parameters: { connections: REDIS_CLIENTS, inFlight: pipeline },
+    figures: [rateFigure('requests'), cpuFigure('request'), ...DETAILS],
     better: 'higher',
-    contestants: ['netmux-native', 'netmux-node', 'net', 'net-no-delay', 'redis'],
+    contestants: ['netmux-native', 'netmux-node', 'net', 'net-no-delay', 'redis', 'redis-again'],
     references: [
       { contestant: 'net', title: 'node:net' },
       { contestant: 'net-no-delay', title: 'noDelay' },
       { contestant: 'redis', title: 'redis-server' },
     ],
+    pair: ['redis', 'redis-again'],
     needs: ['redis-benchmark'],
     measure: (bench, launch) => measurePing(bench, launch, pipeline),
   }));

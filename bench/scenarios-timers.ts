@@ -2,9 +2,10 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Launch } from './contestants.js';
 import { Refusal } from './load-generator.js';
-import { readMemory } from './process-figures.js';
+import { readMemory, readSleeps } from './process-figures.js';
 import { type Bench, type Sample, type Scenario, withLoad, withServer } from './scenario.js';
 import { idleConnections, settle } from './scenarios-idle.js';
 import type { ServerProcess } from './server-process.js';
@@ -18,6 +19,13 @@ const WARM_MOVES_SHARE = 0.2;
 
 /** The first timers also pay for what a server needs once. */
 const FIRST_SHARE = 1 / 5;
+
+/** For what one timer tells as well as thousands. */
+const FEW_TIMERS = 200;
+
+/** Wake-ups come from the process itself: a few seconds show what comes every second. */
+const WATCH_MS = 3000;
+const QUICK_WATCH_MS = 100;
 
 const MESSAGE_BYTES = 64;
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -55,50 +63,70 @@ class Orders {
   }
 }
 
-async function measureOrders(bench: Bench, server: ServerProcess, connections: number): Promise<Sample> {
-  const orders = await Orders.open(server);
-  try {
-    const first = Math.round(connections * FIRST_SHARE);
-    await orders.arm(first, first);
-    await settle(bench);
-    const before = readMemory(server.pid);
-    await orders.arm(connections - first, connections);
-    await settle(bench);
-    const after = readMemory(server.pid);
-    const moves = bench.options.quick ? QUICK_MOVES : MOVES;
-    await orders.give(`move ${moves * WARM_MOVES_SHARE}`, 'moved ');
-    const ns = Number(await orders.give(`move ${moves}`, 'moved '));
-    return {
-      move: quantity(ns, moves),
-      armed: quantity(after.resident - before.resident, connections - first),
-    };
-  } finally {
-    orders.close();
-  }
-}
-
-async function measureTimers(bench: Bench, launch: Launch, connections: number): Promise<Sample> {
+/** `work` gives orders to a server that holds `connections` idle ones, which must still be there afterwards. */
+async function withOrders(
+  bench: Bench,
+  launch: Launch,
+  connections: number,
+  work: (server: ServerProcess, orders: Orders) => Promise<Sample>,
+): Promise<Sample> {
   return withServer(bench, launch, (server) => {
     const load = { port: server.port, mode: 'idle', framing: 'lines', size: MESSAGE_BYTES, connections } as const;
     return withLoad(bench, load, async (generator) => {
       await generator.reach('held');
-      const sample = await measureOrders(bench, server, connections);
-      generator.proceed();
-      await generator.result();
-      return sample;
+      const orders = await Orders.open(server);
+      try {
+        const sample = await work(server, orders);
+        generator.proceed();
+        await generator.result();
+        return sample;
+      } finally {
+        orders.close();
+      }
     });
   });
 }
 
-export function timerScenario(bench: Pick<Bench, 'options' | 'descriptorLimit'>): Scenario {
-  const connections = idleConnections(bench);
+async function measureMoves(bench: Bench, server: ServerProcess, orders: Orders, connections: number): Promise<Sample> {
+  const first = Math.round(connections * FIRST_SHARE);
+  await orders.arm(first, first);
+  await settle(bench);
+  const before = readMemory(server.pid);
+  await orders.arm(connections - first, connections);
+  await settle(bench);
+  const after = readMemory(server.pid);
+  const moves = bench.options.quick ? QUICK_MOVES : MOVES;
+  await orders.give(`move ${moves * WARM_MOVES_SHARE}`, 'moved ');
+  const ns = Number(await orders.give(`move ${moves}`, 'moved '));
+  return {
+    move: quantity(ns, moves),
+    armed: quantity(after.resident - before.resident, connections - first),
+  };
+}
+
+async function measureWakeUps(bench: Bench, server: ServerProcess, orders: Orders): Promise<Sample> {
+  await orders.arm(FEW_TIMERS, FEW_TIMERS);
+  await settle(bench);
+  const watchMs = bench.options.quick ? QUICK_WATCH_MS : WATCH_MS;
+  const before = readSleeps(server.pid);
+  await sleep(watchMs);
+  return { wakeUps: quantity((readSleeps(server.pid) - before) * 1000, watchMs) };
+}
+
+async function measureLateness(orders: Orders): Promise<Sample> {
+  const late = JSON.parse(await orders.give(`late ${FEW_TIMERS}`, 'late ')) as Record<'early' | 'p50' | 'p90' | 'max', number>;
+  return { late: quantity(late.p90), p50: quantity(late.p50), most: quantity(late.max), early: quantity(late.early) };
+}
+
+function idleTimers(connections: number): Scenario {
   return {
     name: 'timers',
     title: `idle timers of ${connections} connections: moving one later inside a callback, memory of an armed one`,
+    parameters: { connections },
     protocol: 'timers',
     figures: [
-      { key: 'move', title: 'ns/move', digits: 1 },
-      { key: 'armed', title: 'bytes/armed timer', digits: 0, ranged: true },
+      { key: 'move', title: '', unit: 'ns/move', digits: 1 },
+      { key: 'armed', title: '', unit: 'bytes/armed timer', digits: 0, ranged: true },
     ],
     better: 'lower',
     contestants: ['netmux-native', 'netmux-node', 'net', 'net-tuned'],
@@ -106,6 +134,40 @@ export function timerScenario(bench: Pick<Bench, 'options' | 'descriptorLimit'>)
       { contestant: 'net', title: 'node:net' },
       { contestant: 'net-tuned', title: 'refresh' },
     ],
-    measure: (context, launch) => measureTimers(context, launch, connections),
+    measure: (bench, launch) =>
+      withOrders(bench, launch, connections, (server, orders) => measureMoves(bench, server, orders, connections)),
   };
+}
+
+const wakeUps: Scenario = {
+  name: 'wake-ups',
+  title: `how often a server wakes up that has nothing to do, with ${FEW_TIMERS} timers of which none is due`,
+  parameters: { connections: FEW_TIMERS },
+  protocol: 'timers',
+  figures: [{ key: 'wakeUps', title: '', unit: 'wake-ups/s', digits: 2 }],
+  better: 'lower',
+  contestants: ['netmux-native', 'netmux-node', 'net'],
+  references: [],
+  measure: (bench, launch) => withOrders(bench, launch, FEW_TIMERS, (server, orders) => measureWakeUps(bench, server, orders)),
+};
+
+const lateness: Scenario = {
+  name: 'lateness',
+  title: `how late ${FEW_TIMERS} timers of up to half a second come, on a loop with nothing else to do`,
+  parameters: { connections: FEW_TIMERS },
+  protocol: 'timers',
+  figures: [
+    { key: 'late', title: 'p90', unit: 'ms', digits: 2 },
+    { key: 'p50', title: 'p50', unit: 'ms', digits: 2 },
+    { key: 'most', title: 'most', unit: 'ms', digits: 2 },
+    { key: 'early', title: 'too early', unit: 'ms', digits: 3 },
+  ],
+  better: 'lower',
+  contestants: ['netmux-native', 'netmux-node', 'net'],
+  references: [],
+  measure: (bench, launch) => withOrders(bench, launch, FEW_TIMERS, (_server, orders) => measureLateness(orders)),
+};
+
+export function timerScenarios(bench: Pick<Bench, 'options' | 'descriptorLimit'>): Scenario[] {
+  return [idleTimers(idleConnections(bench)), wakeUps, lateness];
 }

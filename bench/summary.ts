@@ -30,7 +30,10 @@ export interface Summary {
  * The rounds that count: the quiet ones, or all when less than half of those asked for were quiet.
  * @param rounds asked for
  */
-export function countedRows(rows: readonly ResultRow[], rounds: number): { readonly rows: readonly ResultRow[]; readonly noiseIncluded: boolean } {
+export function countedRows(
+  rows: readonly ResultRow[],
+  rounds: number,
+): { readonly rows: readonly ResultRow[]; readonly noiseIncluded: boolean } {
   const quiet = rows.filter((row) => !row.noisy);
   const noiseIncluded = roundsOf(quiet) * 2 < rounds;
   return { rows: noiseIncluded ? rows : quiet, noiseIncluded: noiseIncluded && quiet.length < rows.length };

@@ -8,6 +8,8 @@ class Echo {
   void OnInput(int fd, char* data, size_t length, netmux::bench::EpollServer<Echo>& server) {
     server.Write(fd, data, length);
   }
+  void OnBatchEnd(netmux::bench::EpollServer<Echo>&) {}
+  void OnOpen(int) {}
   void OnClose(int) {}
 };
 

@@ -23,6 +23,8 @@ class Lines {
     if (!answers_.empty()) server.Write(fd, answers_.data(), answers_.size());
   }
 
+  void OnBatchEnd(netmux::bench::EpollServer<Lines>&) {}
+  void OnOpen(int) {}
   void OnClose(int fd) { partial_.erase(fd); }
 
  private:

@@ -20,7 +20,8 @@ constexpr int kBacklog = 4096;
 constexpr int kEventsAtOnce = 1024;
 constexpr size_t kReadBytes = 64 * 1024;
 
-// Protocol: `void OnInput(int fd, char* data, size_t length, Server& server)` and `void OnClose(int fd)`.
+// Protocol: `void OnInput(int fd, char* data, size_t length, Server& server)`, `void OnOpen(int fd)`,
+// `void OnClose(int fd)` and `void OnBatchEnd(Server& server)`, which comes when everything that was ready has been read.
 template <typename Protocol>
 class EpollServer {
  public:
@@ -54,6 +55,7 @@ class EpollServer {
           Read(fd);
         }
       }
+      protocol_->OnBatchEnd(*this);
     }
   }
 
@@ -87,6 +89,7 @@ class EpollServer {
       const int on = 1;
       setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       Watch(EPOLL_CTL_ADD, fd, EPOLLIN);
+      protocol_->OnOpen(fd);
     }
   }
 

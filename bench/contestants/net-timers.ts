@@ -1,5 +1,6 @@
 /** node:net with `socket.setTimeout`. The orders are those of netmux-timers.ts. */
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { Lateness, type LatenessFigures } from './lateness.js';
 
 const IDLE_MS = 600_000;
 
@@ -22,6 +23,20 @@ function move(count: number): bigint {
   return process.hrtime.bigint() - begin;
 }
 
+function late(count: number, done: (figures: LatenessFigures) => void): void {
+  const lateness = new Lateness(count, done);
+  setImmediate(() => {
+    for (const [index, socket] of sockets.slice(0, count).entries()) {
+      const { delayMs, came } = lateness.next(index);
+      socket.removeAllListeners('timeout');
+      socket.setTimeout(delayMs, () => {
+        socket.setTimeout(0);
+        came();
+      });
+    }
+  });
+}
+
 const server = createServer((socket) => {
   let partial = '';
   sockets.push(socket);
@@ -32,6 +47,7 @@ const server = createServer((socket) => {
     for (const line of lines) {
       if (line.startsWith('arm ')) socket.write(`armed ${arm(Number(line.slice(4)))}\n`);
       else if (line.startsWith('move ')) socket.write(`moved ${move(Number(line.slice(5)))}\n`);
+      else if (line.startsWith('late ')) late(Number(line.slice(5)), (figures) => socket.write(`late ${JSON.stringify(figures)}\n`));
       else socket.write(`${line}\n`);
     }
   });

@@ -21,7 +21,6 @@ constexpr uint32_t kFirstSource = 0x7f000002;
 constexpr int kMostOpening = 64;
 
 constexpr int kEventsAtOnce = 1024;
-constexpr uint64_t kUnlimited = UINT64_MAX;
 
 // Long enough for a reply sent twice to arrive on the loopback device.
 constexpr long kQuietNs = 20 * 1000 * 1000;
@@ -63,14 +62,16 @@ bool Clients::Fail(const std::string& what, int error) {
 
 bool Clients::Open(int total) {
   if (inet_pton(AF_INET, options_.host.c_str(), &server_.sin_addr) != 1) return Fail("not an IPv4 address", 0);
-  stopping_ = false;
+  open_ = false;
   while (static_cast<int>(clients_.size()) < total || opening_ > 0) {
     while (opening_ < kMostOpening && static_cast<int>(clients_.size()) < total) {
-      if (!Connect(static_cast<uint32_t>(clients_.size()))) return false;
+      clients_.emplace_back();
+      if (!Connect(static_cast<uint32_t>(clients_.size() - 1))) return false;
     }
     if (!Step()) return Fail("the server does not answer new connections", 0);
     if (!error_.empty()) return false;
   }
+  open_ = true;
   return true;
 }
 
@@ -78,9 +79,11 @@ bool Clients::Connect(uint32_t number) {
   const std::string name = "connection " + std::to_string(number);
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return Fail(name, errno);
-  clients_.emplace_back();
-  Client& client = clients_.back();
+  Client& client = clients_[number];
+  client = Client();
   client.fd = fd;
+  // A voice of its own for every connection there ever was: an answer to an earlier one must not pass for its own.
+  client.voice = connects_++;
 
   const int on = 1;
   // More than one message in flight would otherwise wait for the acknowledgement of the one before.
@@ -93,7 +96,7 @@ bool Clients::Connect(uint32_t number) {
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     sockaddr_in source{};
     source.sin_family = AF_INET;
-    source.sin_addr.s_addr = htonl(kFirstSource + number % kSourceAddresses);
+    source.sin_addr.s_addr = htonl(kFirstSource + client.voice % kSourceAddresses);
     if (bind(fd, reinterpret_cast<sockaddr*>(&source), sizeof source) != 0) return Fail(name, errno);
   }
   if (connect(fd, reinterpret_cast<sockaddr*>(&server_), sizeof server_) != 0 && errno != EINPROGRESS) {
@@ -120,48 +123,30 @@ void Clients::FinishConnect(uint32_t number) {
     return;
   }
   client.connecting = false;
-  client.allowance = 1;
-  StartMessages(number, Now());
+  StartMessages(number, 1, Now());
   Send(number);
 }
 
-void Clients::ExchangeUntil(int64_t until) {
-  stopping_ = false;
-  for (Client& client : clients_) client.allowance = kUnlimited;
-  Wait(until);
-}
-
-void Clients::ExchangeOnce() {
-  stopping_ = false;
-  for (Client& client : clients_) client.allowance = 1;
-  Wait(INT64_MAX);
-}
-
-void Clients::Wait(int64_t until) {
-  for (uint32_t number = 0; number < clients_.size(); number++) {
-    if (clients_[number].fd < 0) continue;
-    StartMessages(number, Now());
-    Send(number);
-  }
-  while (outstanding_ > 0 && !stalled_) {
-    if (!Step()) {
-      stalled_ = true;
-      tally_.missing += outstanding_;
-      return;
-    }
-    if (Now() >= until) stopping_ = true;
-  }
+bool Clients::Poll(int timeout_ms) {
+  const int count = epoll_wait(epoll_, events_.data(), kEventsAtOnce, timeout_ms);
+  for (int i = 0; i < count; i++) OnEvent(events_[i].data.u32, events_[i].events);
+  return count > 0;
 }
 
 bool Clients::Step() {
   const int64_t give_up = Now() + options_.stall_ms * kNsPerMs;
-  for (;;) {
-    const int count = epoll_wait(epoll_, events_.data(), kEventsAtOnce, options_.stall_ms);
-    if (count > 0) {
-      for (int i = 0; i < count; i++) OnEvent(events_[i].data.u32, events_[i].events);
-      return true;
-    }
-    if (Now() >= give_up) return false;
+  do {
+    if (Poll(options_.stall_ms)) return true;
+  } while (Now() < give_up);
+  return false;
+}
+
+void Clients::Drain() {
+  while ((outstanding_ > 0 || opening_ > 0) && !stalled_ && error_.empty()) {
+    if (Step()) continue;
+    stalled_ = true;
+    tally_.missing += outstanding_;
+    for (const Client& client : clients_) tally_.lost += client.connecting;
   }
 }
 
@@ -183,22 +168,27 @@ void Clients::Receive(uint32_t number) {
     Lose(number);
     return;
   }
+  Take(number, buffer_.data(), static_cast<size_t>(received));
+}
+
+void Clients::Take(uint32_t number, const char* data, size_t length) {
+  Client& client = clients_[number];
   const uint64_t expected = client.started * pattern_.reply_bytes() - client.received_bytes;
-  const uint64_t usable = std::min(expected, static_cast<uint64_t>(received));
-  tally_.extra_bytes += static_cast<uint64_t>(received) - usable;
-  tally_.bytes += usable;
-  const char* wanted = pattern_.Reply(number, client.received_bytes);
-  if (std::memcmp(buffer_.data(), wanted, usable) != 0) {
-    for (uint64_t i = 0; i < usable; i++) tally_.wrong_bytes += buffer_[i] != wanted[i];
-  }
+  const uint64_t usable = std::min<uint64_t>(expected, length);
+  tally_.extra_bytes += length - usable;
+  Compare(data, pattern_.Reply(client.voice, client.received_bytes), usable);
   client.received_bytes += usable;
   const uint64_t finished = client.received_bytes / pattern_.reply_bytes() - client.finished;
   if (finished == 0) return;
   const int64_t now = Now();
   Finish(number, finished, now);
-  if (stopping_) return;
-  StartMessages(number, now);
-  Send(number);
+  if (open_) Answered(number, now);
+}
+
+void Clients::Compare(const char* data, const char* wanted, uint64_t length) {
+  tally_.bytes += length;
+  if (std::memcmp(data, wanted, length) == 0) return;
+  for (uint64_t i = 0; i < length; i++) tally_.wrong_bytes += data[i] != wanted[i];
 }
 
 void Clients::Finish(uint32_t number, uint64_t count, int64_t now) {
@@ -215,14 +205,17 @@ void Clients::Finish(uint32_t number, uint64_t count, int64_t now) {
   }
 }
 
-void Clients::StartMessages(uint32_t number, int64_t now) {
+int64_t Clients::StartTime(uint32_t number, uint64_t message) const { return start_times_[PlaceOf(number, message)]; }
+
+void Clients::StartMessages(uint32_t number, uint64_t count, int64_t now) {
   Client& client = clients_[number];
-  const uint64_t room = static_cast<uint64_t>(options_.in_flight) - (client.started - client.finished);
-  const uint64_t count = std::min(room, client.allowance);
-  for (uint64_t i = 0; i < count; i++) StartTime(number, client.started + i) = now;
+  for (uint64_t i = 0; i < count; i++) start_times_[PlaceOf(number, client.started + i)] = now;
   client.started += count;
   outstanding_ += count;
-  if (client.allowance != kUnlimited) client.allowance -= count;
+}
+
+const char* Clients::Unsent(uint32_t number, uint64_t position) const {
+  return pattern_.Request(clients_[number].voice, position);
 }
 
 void Clients::Send(uint32_t number) {
@@ -230,7 +223,7 @@ void Clients::Send(uint32_t number) {
   const uint64_t end = client.started * pattern_.request_bytes();
   while (client.sent_bytes < end) {
     const uint64_t length = std::min<uint64_t>(end - client.sent_bytes, Pattern::kContiguousBytes);
-    const ssize_t taken = send(client.fd, pattern_.Request(number, client.sent_bytes), length, MSG_NOSIGNAL);
+    const ssize_t taken = send(client.fd, Unsent(number, client.sent_bytes), length, MSG_NOSIGNAL);
     if (taken < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN) {
@@ -266,8 +259,12 @@ void Clients::Lose(uint32_t number) {
     opening_--;
     Fail("connection " + std::to_string(number) + " was closed by the server", 0);
   }
-  close(client.fd);
-  client.fd = -1;
+  Reset(number);
+}
+
+void Clients::Reset(uint32_t number) {
+  close(clients_[number].fd);
+  clients_[number].fd = -1;
 }
 
 void Clients::CheckQuiet() {

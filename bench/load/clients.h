@@ -1,4 +1,4 @@
-// Many TCP clients on one thread.
+// Many TCP clients on one thread: opening, sending, receiving and checking. What follows an answer is the mode's affair.
 #ifndef NETMUX_BENCH_LOAD_CLIENTS_H_
 #define NETMUX_BENCH_LOAD_CLIENTS_H_
 
@@ -32,7 +32,7 @@ class Clients {
  public:
   explicit Clients(const Options& options);
   // Resets all connections: no port stays in TIME_WAIT for the next run.
-  ~Clients();
+  virtual ~Clients();
 
   Clients(const Clients&) = delete;
   Clients& operator=(const Clients&) = delete;
@@ -41,11 +41,6 @@ class Clients {
   // the server's accept queue never overflows. False: see `error()`.
   bool Open(int total);
 
-  // Keeps `Options::in_flight` messages going on every connection until `until`, then waits for what is missing.
-  void ExchangeUntil(int64_t until);
-  // One message on every connection.
-  void ExchangeOnce();
-
   // Waits a moment and looks whether anything came that should not have, or a connection was closed.
   void CheckQuiet();
 
@@ -53,51 +48,76 @@ class Clients {
   const std::string& error() const { return error_; }
   Histogram& latencies() { return latencies_; }
 
- private:
+ protected:
   struct Client {
     int fd = -1;
     bool connecting = false;
     bool opening = false;
     bool wants_write = false;
-    uint64_t allowance = 0;  // messages that it may still start
+    uint32_t voice = 0;  // whose messages of the pattern it sends
     uint64_t started = 0;
     uint64_t finished = 0;
     uint64_t sent_bytes = 0;
     uint64_t received_bytes = 0;
   };
 
+  // Called for each answer or group of answers once all clients are open; the place to start more.
+  virtual void Answered(uint32_t number, int64_t now) = 0;
+  // When the latency of a message begins.
+  virtual int64_t StartTime(uint32_t number, uint64_t message) const;
+  // Takes what was received, `length` bytes at `data`; compares and counts.
+  virtual void Take(uint32_t number, const char* data, size_t length);
+
+  // A socket under way to the server, whose first message follows when it is there.
   bool Connect(uint32_t number);
+  // The socket is reset; nothing is counted.
+  void Reset(uint32_t number);
+  // Lets `count` more messages begin now. Send() sends them, as far as the kernel takes them.
+  void StartMessages(uint32_t number, uint64_t count, int64_t now);
+  void Send(uint32_t number);
+  // The rest of the stream to be sent: at most Pattern::kContiguousBytes.
+  virtual const char* Unsent(uint32_t number, uint64_t position) const;
+  void Lose(uint32_t number);
   bool Fail(const std::string& what, int error);
-  // Waits for events and handles them. False when nothing happened for `Options::stall_ms`.
+  // Handles the events that wait, or come within `timeout_ms`. Whether there were any.
+  bool Poll(int timeout_ms);
+  // Handles events. False when nothing happened for `Options::stall_ms`.
   bool Step();
-  void Wait(int64_t until);
+  // Steps until every message is answered and nobody is on his way to the server, or until nothing happens any more:
+  // then what is missing is counted.
+  void Drain();
+  // Compares with what is wanted and counts what differs.
+  void Compare(const char* data, const char* wanted, uint64_t length);
+
+  bool stalled() const { return stalled_; }
+  uint64_t InFlight(uint32_t number) const { return clients_[number].started - clients_[number].finished; }
+
+  const Options options_;
+  const Pattern pattern_;
+  uint64_t outstanding_ = 0;  // messages under way on all connections
+  std::vector<Client> clients_;
+  Tally tally_;
+  Histogram latencies_;
+
+ private:
   void OnEvent(uint32_t number, uint32_t events);
   void FinishConnect(uint32_t number);
   void Receive(uint32_t number);
   void Finish(uint32_t number, uint64_t count, int64_t now);
-  void StartMessages(uint32_t number, int64_t now);
-  void Send(uint32_t number);
   void WatchWrite(uint32_t number, bool on);
-  void Lose(uint32_t number);
-  int64_t& StartTime(uint32_t number, uint64_t message) {
-    return start_times_[number * static_cast<uint64_t>(options_.in_flight) +
-                        message % static_cast<uint64_t>(options_.in_flight)];
+  size_t PlaceOf(uint32_t number, uint64_t message) const {
+    return number * static_cast<uint64_t>(options_.in_flight) + message % static_cast<uint64_t>(options_.in_flight);
   }
 
-  const Options options_;
-  const Pattern pattern_;
   sockaddr_in server_{};
   int epoll_ = -1;
-  bool stopping_ = false;
   bool stalled_ = false;  // for good: what is missing was counted
+  bool open_ = false;     // all of them
   int opening_ = 0;
-  uint64_t outstanding_ = 0;  // messages under way on all connections
-  std::vector<Client> clients_;
+  uint32_t connects_ = 0;
   std::vector<int64_t> start_times_;  // of the messages under way, a small ring for each client
   std::vector<epoll_event> events_;
   std::vector<char> buffer_;
-  Tally tally_;
-  Histogram latencies_;
   std::string error_;
 };
 

@@ -9,7 +9,10 @@
 #include <cinttypes>
 #include <cstdio>
 
-#include "clients.h"
+#include "broadcast.h"
+#include "churn.h"
+#include "closed_loop.h"
+#include "open_loop.h"
 #include "options.h"
 
 namespace netmux::load {
@@ -67,8 +70,8 @@ Window Measure(Clients& clients, Work work) {
   return window;
 }
 
-// The last stage. The connections stay open until it was answered: closing them would be work for the server.
-int Finish(Clients& clients, const Window& window) {
+// The connections stay open until the stage was answered: closing them would be work for the server.
+bool Report(Clients& clients, const Window& window) {
   clients.CheckQuiet();
   const Tally& tally = clients.tally();
   const Histogram& latencies = clients.latencies();
@@ -80,20 +83,28 @@ int Finish(Clients& clients, const Window& window) {
               window.messages, window.bytes, window.seconds, window.cpu_seconds, tally.wrong_bytes, tally.extra_bytes,
               tally.missing, tally.lost, micros(0.5), micros(0.9), micros(0.99), micros(0.999),
               static_cast<double>(latencies.max()) / 1e3);
+  return WaitForLine();
+}
+
+// `run` plays a mode until the time that it is given.
+template <typename Traffic>
+int RunFor(const Options& options, void (Traffic::*run)(int64_t until)) {
+  Traffic clients(options);
+  if (!clients.Open(options.connections)) return Fail(clients.error());
+  const auto play = [&](int duration_ms) { (clients.*run)(Now() + duration_ms * kNsPerMs); };
+  if (options.warmup_ms > 0) play(options.warmup_ms);
+  if (!Pause("warm")) return 1;
+  const Window window = Measure(clients, [&] { play(options.duration_ms); });
+  if (!clients.error().empty()) return Fail(clients.error());
+  if (!Report(clients, window)) return 1;
+  if (options.count_ms == 0) return 0;
+  const Window counted = Measure(clients, [&] { play(options.count_ms); });
+  std::printf("{\"stage\":\"counted\",\"messages\":%" PRIu64 "}\n", counted.messages);
   return WaitForLine() ? 0 : 1;
 }
 
-int RunClosed(const Options& options) {
-  Clients clients(options);
-  if (!clients.Open(options.connections)) return Fail(clients.error());
-  if (options.warmup_ms > 0) clients.ExchangeUntil(Now() + options.warmup_ms * kNsPerMs);
-  if (!Pause("warm")) return 1;
-  const Window window = Measure(clients, [&] { clients.ExchangeUntil(Now() + options.duration_ms * kNsPerMs); });
-  return Finish(clients, window);
-}
-
 int RunIdle(const Options& options) {
-  Clients clients(options);
+  ClosedLoop clients(options);
   if (options.baseline > 0) {
     if (!clients.Open(options.baseline)) return Fail(clients.error());
     if (!Pause("baseline")) return 1;
@@ -102,7 +113,23 @@ int RunIdle(const Options& options) {
   if (!Pause("held")) return 1;
   // Whether all of them are still there shows only when they speak once more.
   const Window window = Measure(clients, [&] { clients.ExchangeOnce(); });
-  return Finish(clients, window);
+  return Report(clients, window) ? 0 : 1;
+}
+
+int Run(const Options& options) {
+  switch (options.mode) {
+    case Mode::kClosed:
+      return RunFor(options, &ClosedLoop::ExchangeUntil);
+    case Mode::kOpen:
+      return RunFor(options, &OpenLoop::OfferUntil);
+    case Mode::kChurn:
+      return RunFor(options, &Churn::ChurnUntil);
+    case Mode::kIdle:
+      return RunIdle(options);
+    case Mode::kBroadcast:
+      return RunFor(options, &Broadcast::PublishUntil);
+  }
+  return 1;
 }
 
 }  // namespace
@@ -111,12 +138,5 @@ int RunIdle(const Options& options) {
 int main(int argc, char** argv) {
   netmux::load::Options options;
   const std::string problem = netmux::load::ParseOptions(argc, argv, &options);
-  if (!problem.empty()) return netmux::load::Fail(problem);
-  switch (options.mode) {
-    case netmux::load::Mode::kClosed:
-      return netmux::load::RunClosed(options);
-    case netmux::load::Mode::kIdle:
-      return netmux::load::RunIdle(options);
-  }
-  return 1;
+  return problem.empty() ? netmux::load::Run(options) : netmux::load::Fail(problem);
 }

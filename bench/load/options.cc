@@ -18,7 +18,8 @@ struct Number {
 constexpr Number kNumbers[] = {
     {"connections", &Options::connections, 1, 1 << 20}, {"in-flight", &Options::in_flight, 1, 1024},
     {"size", &Options::message_bytes, 8, 1 << 20},      {"warmup-ms", &Options::warmup_ms, 0, 600000},
-    {"duration-ms", &Options::duration_ms, 1, 600000},  {"baseline", &Options::baseline, 0, 1 << 20},
+    {"duration-ms", &Options::duration_ms, 1, 600000},  {"count-ms", &Options::count_ms, 0, 600000},
+    {"per-second", &Options::per_second, 1, 10000000},  {"baseline", &Options::baseline, 0, 1 << 20},
     {"stall-ms", &Options::stall_ms, 1, 600000},
 };
 
@@ -30,33 +31,32 @@ bool ParseNumber(const char* text, int least, int most, int* result) {
   return true;
 }
 
-bool ParseMode(const char* text, Mode* mode) {
-  if (std::strcmp(text, "closed") == 0) {
-    *mode = Mode::kClosed;
-  } else if (std::strcmp(text, "idle") == 0) {
-    *mode = Mode::kIdle;
-  } else {
-    return false;
-  }
-  return true;
-}
+template <typename Value>
+struct Name {
+  const char* text;
+  Value value;
+};
 
-bool ParseFraming(const char* text, Framing* framing) {
-  if (std::strcmp(text, "raw") == 0) {
-    *framing = Framing::kRaw;
-  } else if (std::strcmp(text, "lines") == 0) {
-    *framing = Framing::kLines;
-  } else if (std::strcmp(text, "ping") == 0) {
-    *framing = Framing::kPing;
-  } else {
-    return false;
+constexpr Name<Mode> kModes[] = {
+    {"closed", Mode::kClosed}, {"open", Mode::kOpen},           {"churn", Mode::kChurn},
+    {"idle", Mode::kIdle},     {"broadcast", Mode::kBroadcast},
+};
+
+constexpr Name<Framing> kFramings[] = {{"raw", Framing::kRaw}, {"lines", Framing::kLines}, {"ping", Framing::kPing}};
+
+template <typename Value, size_t count>
+bool ParseName(const char* text, const Name<Value> (&names)[count], Value* result) {
+  for (const Name<Value>& name : names) {
+    if (std::strcmp(text, name.text) != 0) continue;
+    *result = name.value;
+    return true;
   }
-  return true;
+  return false;
 }
 
 bool ParseOne(const std::string& name, const char* value, Options* options) {
-  if (name == "mode") return ParseMode(value, &options->mode);
-  if (name == "framing") return ParseFraming(value, &options->framing);
+  if (name == "mode") return ParseName(value, kModes, &options->mode);
+  if (name == "framing") return ParseName(value, kFramings, &options->framing);
   if (name == "host") {
     options->host = value;
     return true;
@@ -85,6 +85,7 @@ std::string ParseOptions(int argc, char** argv, Options* options) {
     }
   }
   if (options->port == 0) return "--port is missing";
+  if (options->mode == Mode::kBroadcast && options->framing != Framing::kLines) return "a broadcast wants --framing=lines";
   if (options->baseline > options->connections) return "--baseline is more than --connections";
   return std::string();
 }

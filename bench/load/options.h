@@ -8,14 +8,18 @@
 namespace netmux::load {
 
 enum class Mode {
-  kClosed,  // N connections, D messages in flight on each, for a while
-  kIdle,    // N connections that exchange one message each and then keep still
+  kClosed,     // N connections, D messages in flight on each, for a while
+  kOpen,       // N connections, messages at a fixed rate
+  kChurn,      // N connections at a time, each for one message
+  kIdle,       // N connections that exchange one message each and then keep still
+  kBroadcast,  // N connections, one of which speaks to all
 };
 
 enum class Framing {
-  kRaw,    // any bytes; the server sends back what it gets
-  kLines,  // printable bytes and '\n'; the server sends back each line
-  kPing,   // Redis protocol: PING, answered by +PONG
+  kRaw,        // any bytes; the server sends back what it gets
+  kLines,      // printable bytes and '\n'; the server sends back each line
+  kPing,       // Redis protocol: PING, answered by +PONG
+  kPublished,  // lines that begin with a blank: the server sends them to everybody. Only mode kBroadcast has them
 };
 
 struct Options {
@@ -28,6 +32,10 @@ struct Options {
   int message_bytes = 64;
   int warmup_ms = 1000;
   int duration_ms = 2000;
+  // A further stage behind the measurement, for whoever slows the server down by watching it closely.
+  int count_ms = 0;
+  // Open loop: messages per second, of all connections together.
+  int per_second = 20000;
   // Idle mode: so many connections are opened before the first pause, the others after it.
   int baseline = 0;
   // A server that says nothing for so long has lost what is missing.

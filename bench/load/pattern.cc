@@ -68,7 +68,8 @@ Pattern::Ring Pattern::Random(const Options& options) {
   ring.message_bytes = static_cast<size_t>(options.message_bytes);
   ring.messages = RingLength(options);
   ring.bytes.resize(ring.message_bytes * ring.messages);
-  const bool lines = options.framing == Framing::kLines;
+  const bool published = options.framing == Framing::kPublished;
+  const bool lines = published || options.framing == Framing::kLines;
   constexpr uint32_t kFirstPrintable = '!';
   constexpr uint32_t kPrintables = '~' - '!' + 1;
   Sequence sequence;
@@ -78,6 +79,8 @@ Pattern::Ring Pattern::Random(const Options& options) {
       ring.bytes[i] = static_cast<char>(random);
     } else if ((i + 1) % ring.message_bytes == 0) {
       ring.bytes[i] = '\n';
+    } else if (published && i % ring.message_bytes == 0) {
+      ring.bytes[i] = ' ';
     } else {
       ring.bytes[i] = static_cast<char>(kFirstPrintable + random % kPrintables);
     }

@@ -156,6 +156,100 @@ here('idle connections are held, and asked once more at the end', async () => {
   expect(stages.at(-1)).toMatchObject({ ...NO_FAULTS, messages: 300 });
 });
 
+here('in an open loop, latency counts from the planned time, also of what could not be sent', async () => {
+  const delayMs = 60;
+  let stopped = false;
+  const stages = await run(
+    (socket, data, count) => {
+      // Everybody waits while this stands still: what is planned meanwhile is late by the rest of the pause.
+      if (count === LAST_CERTAIN && !stopped) {
+        stopped = true;
+        const end = Date.now() + delayMs;
+        while (Date.now() < end);
+      }
+      socket.write(data);
+    },
+    '--mode=open',
+    '--per-second=400',
+    '--warmup-ms=0',
+    '--duration-ms=300',
+  );
+  const result = stages.at(-1)!;
+  expect(stages.map(({ stage }) => stage)).toEqual(['warm', 'done']);
+  expect(result).toMatchObject(NO_FAULTS);
+  expect(result.messages).toBeGreaterThanOrEqual(119);
+  expect(result.messages).toBeLessThanOrEqual(121);
+  // In 60 of 300 ms every message is late, by 30 ms in the mean: one in ten by more than that.
+  expect(result.latencyUs.p90).toBeGreaterThanOrEqual((delayMs / 2 - 5) * 1000);
+});
+
+here('churn makes a new connection for each message', async () => {
+  const seen = new Set<Socket>();
+  const result = (
+    await run((socket, data) => {
+      seen.add(socket);
+      socket.write(data);
+    }, '--mode=churn')
+  ).at(-1)!;
+  expect(result).toMatchObject(NO_FAULTS);
+  expect(result.messages).toBeGreaterThan(4);
+  expect(seen.size).toBeGreaterThan(result.messages);
+});
+
+here('an answer meant for an earlier connection does not pass for that of a later one', async () => {
+  let first: Buffer | undefined;
+  let connections = 0;
+  const result = (
+    await run((socket, data) => {
+      first ??= Buffer.from(data);
+      socket.write(++connections > 8 ? first : data);
+    }, '--mode=churn')
+  ).at(-1)!;
+  expect(result.wrongBytes).toBeGreaterThan(0);
+});
+
+/** Sends a line that begins with a blank to everybody; `skip` says who does not get it. */
+function broadcaster(skip: (index: number) => boolean): (socket: Socket, data: Buffer) => void {
+  const sockets: Socket[] = [];
+  return (socket, data) => {
+    if (!sockets.includes(socket)) sockets.push(socket);
+    if (data[0] !== 0x20) socket.write(data);
+    else for (const [index, receiver] of sockets.entries()) if (!skip(index)) receiver.write(data);
+  };
+}
+
+const BROADCAST = ['--mode=broadcast', '--framing=lines', '--size=32'];
+
+here('a broadcast counts each delivery', async () => {
+  const result = (
+    await run(
+      broadcaster(() => false),
+      ...BROADCAST,
+    )
+  ).at(-1)!;
+  expect(result).toMatchObject(NO_FAULTS);
+  expect(result.messages % 4).toBe(0);
+  expect(result.messages).toBeGreaterThan(0);
+  expect(result.bytes).toBe(result.messages * 32);
+});
+
+here('a listener that a broadcast leaves out misses a message', async () => {
+  const result = (
+    await run(
+      broadcaster((index) => index === 3),
+      ...BROADCAST,
+      '--warmup-ms=0',
+    )
+  ).at(-1)!;
+  expect(result).toMatchObject({ ...NO_FAULTS, missing: 1 });
+});
+
+here('a further stage follows the measurement when it is asked for', async () => {
+  const stages = await run(echo, '--count-ms=50');
+  expect(stages.map(({ stage }) => stage)).toEqual(['warm', 'done', 'counted']);
+  expect(stages.at(-1)!.messages).toBeGreaterThan(0);
+});
+
 here('lines end with a line feed and have no other', async () => {
   const chunks: Buffer[] = [];
   const result = (
