@@ -25,8 +25,8 @@ export interface Options {
 const DEFAULT_ROUNDS = 5;
 
 /** The kernel samples the split of CPU time into user and system 250 times a second: shorter windows say little about it. */
-const DEFAULT_WINDOW_MS = 2000;
-const DEFAULT_WARMUP_MS = 1000;
+const DEFAULT_WINDOW_MS = 1500;
+const DEFAULT_WARMUP_MS = 700;
 
 const QUICK_WINDOW_MS = 100;
 const QUICK_WARMUP_MS = 50;

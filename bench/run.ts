@@ -10,9 +10,10 @@ import { hasRefusals, RESULTS_FORMAT, type ResultRow, type Results, type Scenari
 import { type Progress, runScenario, whySkipped } from './rounds.js';
 import { fetchRuntimes, findRuntimes } from './runtimes.js';
 import type { Bench, Scenario } from './scenario.js';
-import { allScenarios } from './scenarios.js';
+import { allScenarios, targetScenarios } from './scenarios.js';
 import { summarize } from './summary.js';
 import { type Binaries, buildBinaries } from './toolchain.js';
+import { applicableTargets, judgeTargets, verdictLines } from './verdicts.js';
 
 const EXIT_REFUSED = 1;
 const EXIT_USAGE = 2;
@@ -49,7 +50,8 @@ function infoOf({ protocol: _protocol, needs: _needs, measure: _measure, ...info
 async function measure(options: Options, binaries: Binaries, empty: Results): Promise<Results> {
   const runtimes = findRuntimes();
   const bench: Bench = { options, binaries, runtimes, cores: chooseCores(), descriptorLimit: readDescriptorLimit() };
-  const chosen = choose(allScenarios(bench), options.only);
+  const all = allScenarios(bench);
+  const chosen = choose(options.targets ? targetScenarios(all, applicableTargets(process.version)) : all, options.only);
   const states = await probeEngines(bench);
   const missing = findMissing(states, runtimes);
   const scenarios = chosen.map((scenario) => infoOf(scenario, whySkipped(scenario)));
@@ -67,7 +69,10 @@ async function measure(options: Options, binaries: Binaries, empty: Results): Pr
     clearProgress();
     say(['', ...tableLines(summarize({ ...head, rows }, scenarios[index]!))]);
   }
-  return { ...head, rows };
+  if (!options.targets) return { ...head, rows };
+  const verdicts = judgeTargets({ ...head, rows });
+  say(['', ...verdictLines(verdicts)]);
+  return { ...head, rows, verdicts };
 }
 
 async function main(): Promise<number> {

@@ -8,6 +8,7 @@ import { programScenarios } from './scenarios-programs.js';
 import { respScenarios } from './scenarios-resp.js';
 import { timerScenarios } from './scenarios-timers.js';
 import { trafficScenarios } from './scenarios-traffic.js';
+import type { Target } from './targets.js';
 
 export function allScenarios(bench: Pick<Bench, 'options' | 'descriptorLimit'>): Scenario[] {
   const { quick } = bench.options;
@@ -20,7 +21,19 @@ export function allScenarios(bench: Pick<Bench, 'options' | 'descriptorLimit'>):
     ...timerScenarios(bench),
     ...programScenarios(),
   ].map((scenario) => withinLimit(scenario, bench.descriptorLimit));
-  return quick ? withEachServerOnce(all) : all;
+  return quick && !bench.options.targets ? withEachServerOnce(all) : all;
+}
+
+/** What the targets are about, with those who are compared there and nobody else. */
+export function targetScenarios(scenarios: readonly Scenario[], targets: readonly Target[]): Scenario[] {
+  return scenarios.flatMap((scenario) => {
+    const about = targets.filter((target) => target.scenario === scenario.name);
+    const wanted = new Set(about.flatMap(({ contestant: own, measure }) => (measure.kind === 'ratio' ? [own, measure.to] : [own])));
+    if (wanted.size === 0) return [];
+    if (about.some(({ measure }) => measure.kind === 'ratio')) for (const id of scenario.pair ?? []) wanted.add(id);
+    const contestants = scenario.contestants.filter((id) => wanted.has(id));
+    return [{ ...scenario, contestants, references: scenario.references.filter((reference) => wanted.has(reference.contestant)) }];
+  });
 }
 
 /** Descriptors that a server and a load have besides their connections. */

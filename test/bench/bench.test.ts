@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Results } from '../../bench/results.js';
 import { summarize } from '../../bench/summary.js';
+import { ELSEWHERE } from '../../bench/targets.js';
 import { buildBinaries, ROOT } from '../../bench/toolchain.js';
+import { applicableTargets } from '../../bench/verdicts.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'netmux-bench-'));
 const running = new Set<ChildProcess>();
@@ -17,7 +19,7 @@ afterAll(() => {
 });
 
 /** The quick form promises less than a minute; a machine that also runs other tests gets more. */
-const QUICK_TIMEOUT_MS = 180_000;
+const QUICK_TIMEOUT_MS = 600_000;
 
 async function bench(...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
   const child = spawn(process.execPath, [join(ROOT, 'out/bench/run.js'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -68,6 +70,20 @@ describe.skipIf(typeof built === 'string')('the quick form of the bench', () => 
           expect(stdout).toContain(row.title);
         }
       }
+    },
+    QUICK_TIMEOUT_MS,
+  );
+
+  test(
+    'the targets end with a line for each, which the quick form does not decide',
+    async () => {
+      const { status, stdout } = await bench('--targets', '--quick', '--only=ping-pong-64,million');
+      expect(status, stdout).toBe(0);
+      const lines = stdout.split('\n');
+      const verdicts = lines.filter((line) => /^\d+ · /.test(line));
+      expect(verdicts).toHaveLength(applicableTargets(process.version).length + ELSEWHERE.length);
+      expect(verdicts.find((line) => line.includes('≤ 1.15 × C epoll'))).toMatch(/not decidable .* fewer than 3 rounds/);
+      expect(verdicts.find((line) => line.startsWith('14 · '))).toMatch(/not measured +not in this run/);
     },
     QUICK_TIMEOUT_MS,
   );
