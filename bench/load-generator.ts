@@ -3,8 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { spawnPinned } from './server-process.js';
 
-/** Above any stage: the generator itself gives up after ten seconds without an answer. */
-const STAGE_TIMEOUT_MS = 120_000;
+/** Above any stage, under emulation too: the generator itself gives up when it gets no answer for `stallMs`. */
+const STAGE_TIMEOUT_MS = 900_000;
 
 export interface LoadOptions {
   readonly port: number;
@@ -22,6 +22,10 @@ export interface LoadOptions {
   readonly perSecond?: number;
   /** Idle mode: connections that are opened before the stage 'baseline'. */
   readonly baseline?: number;
+  /** A server that says nothing for so long has lost what is missing; 10 s unless given. */
+  readonly stallMs?: number;
+  /** Generators with different seeds send different bytes. */
+  readonly seed?: number;
 }
 
 export interface LoadResult {
@@ -82,6 +86,8 @@ export class LoadGenerator {
     add('count-ms', options.countMs);
     add('per-second', options.perSecond);
     add('baseline', options.baseline);
+    add('stall-ms', options.stallMs);
+    add('seed', options.seed);
     return new LoadGenerator(spawnPinned(program, args, core));
   }
 

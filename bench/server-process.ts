@@ -12,8 +12,8 @@ import { findOnPath, ROOT } from './toolchain.js';
 /** What starting a server needs of the bench. */
 export type Grounds = Pick<Bench, 'binaries' | 'runtimes' | 'cores'>;
 
-/** A Node process on a busy machine starts in a second. */
-const START_TIMEOUT_MS = 20_000;
+/** A Node process on a busy machine starts in a second, under emulation in ten. */
+const START_TIMEOUT_MS = 120_000;
 
 /** What a server may take to end after SIGTERM before it is killed. */
 const STOP_TIMEOUT_MS = 2000;

@@ -20,7 +20,7 @@ constexpr Number kNumbers[] = {
     {"size", &Options::message_bytes, 8, 1 << 20},      {"warmup-ms", &Options::warmup_ms, 0, 600000},
     {"duration-ms", &Options::duration_ms, 1, 600000},  {"count-ms", &Options::count_ms, 0, 600000},
     {"per-second", &Options::per_second, 1, 10000000},  {"baseline", &Options::baseline, 0, 1 << 20},
-    {"stall-ms", &Options::stall_ms, 1, 600000},
+    {"stall-ms", &Options::stall_ms, 1, 600000},        {"seed", &Options::seed, 0, 1 << 20},
 };
 
 bool ParseNumber(const char* text, int least, int most, int* result) {

@@ -40,6 +40,8 @@ struct Options {
   int baseline = 0;
   // A server that says nothing for so long has lost what is missing.
   int stall_ms = 10000;
+  // Generators with different seeds send different bytes, so that an answer meant for another one's client is wrong.
+  int seed = 0;
 };
 
 // Reads `--name=value` arguments. Returns what is wrong with them, or an empty string.

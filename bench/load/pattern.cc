@@ -22,9 +22,12 @@ uint64_t RingLength(const Options& options) {
   return length;
 }
 
-// A fixed sequence: two runs send the same bytes.
+// A fixed sequence for each seed: two runs send the same bytes.
 class Sequence {
  public:
+  // The seed goes where it shows at once; the lower bits of the start keep the state from being 0, in which it would stay.
+  explicit Sequence(int seed) : state_(kStart ^ static_cast<uint64_t>(seed) << 40) {}
+
   uint32_t Next() {
     state_ ^= state_ << 13;
     state_ ^= state_ >> 7;
@@ -33,7 +36,8 @@ class Sequence {
   }
 
  private:
-  uint64_t state_ = 0x9e3779b97f4a7c15;
+  static constexpr uint64_t kStart = 0x9e3779b97f4a7c15;
+  uint64_t state_;
 };
 
 }  // namespace
@@ -72,7 +76,7 @@ Pattern::Ring Pattern::Random(const Options& options) {
   const bool lines = published || options.framing == Framing::kLines;
   constexpr uint32_t kFirstPrintable = '!';
   constexpr uint32_t kPrintables = '~' - '!' + 1;
-  Sequence sequence;
+  Sequence sequence(options.seed);
   for (size_t i = 0; i < ring.bytes.size(); i++) {
     const uint32_t random = sequence.Next();
     if (!lines) {
