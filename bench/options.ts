@@ -11,8 +11,10 @@ export interface Options {
   readonly warmupMs: number;
   /** Names of scenarios, or beginnings of them; empty = all. */
   readonly only: readonly string[];
-  /** Where the results go as JSON. */
+  /** Where the results go as JSON, and the page beside them; a place of their own unless they are of the quick form. */
   readonly json: string | undefined;
+  /** Older results to compare with. */
+  readonly compare: string | undefined;
   /** Only what TARGETS lists, and a verdict on each. */
   readonly targets: boolean;
   /** Downloads the runtimes to compare with, and measures nothing. */
@@ -36,7 +38,8 @@ export const USAGE = `npm run bench -- [options]
   --rounds=N       rounds, each with every contestant (default ${DEFAULT_ROUNDS})
   --seconds=S      length of one measurement (default ${DEFAULT_WINDOW_MS / 1000})
   --only=NAME,…    scenarios whose names begin so
-  --json=FILE      writes the results there
+  --json=FILE      writes the results there, and a page beside them (default bench/results/<date>.json; of --quick nothing)
+  --compare=OLD    what has changed, outside the noise, since these older results
   --targets        what the targets are about, and a verdict on each
   --profile=NAME   where the time of a scenario goes, per message; writes bench/profiles/
   --fetch          downloads newer Nodes, Bun and Deno from npm into .cache/bench, to compare with
@@ -67,6 +70,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     warmupMs: quick ? QUICK_WARMUP_MS : DEFAULT_WARMUP_MS,
     only: (values.only ?? []).flatMap((names) => names.split(',')).filter((name) => name !== ''),
     json: values.json,
+    compare: values.compare,
     targets: values.targets ?? false,
     fetch: values.fetch ?? false,
     profile: values.profile,
@@ -83,6 +87,7 @@ function parse(args: readonly string[]) {
         seconds: { type: 'string' },
         only: { type: 'string', multiple: true },
         json: { type: 'string' },
+        compare: { type: 'string' },
         targets: { type: 'boolean' },
         fetch: { type: 'boolean' },
         profile: { type: 'string' },

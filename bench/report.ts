@@ -37,16 +37,16 @@ function ratioText(value: Spread | undefined): string {
   return value === undefined ? '–' : range(value, 2);
 }
 
-function heading({ title, unit }: Figure): string {
+export function heading({ title, unit }: Figure): string {
   return `${title} ${unit}`.trim();
 }
 
 /** Those that have a figure for somebody; the others are for the file only. */
-function columns({ scenario, rows }: Summary): Figure[] {
+export function columns({ scenario, rows }: Summary): Figure[] {
   return scenario.figures.filter(({ key }) => rows.some((row) => row.figures[key] !== undefined));
 }
 
-function cells(summary: Summary, row: SummaryRow): string[] {
+export function cells(summary: Summary, row: SummaryRow): string[] {
   const figures = columns(summary).map(({ key, digits, ranged }, i) => {
     const value = row.figures[key];
     if (value === undefined) return '–';
@@ -55,7 +55,7 @@ function cells(summary: Summary, row: SummaryRow): string[] {
   return [row.title, ...figures, ...summary.scenario.references.map(({ contestant }) => ratioText(row.ratios[contestant]))];
 }
 
-function noiseLine({ noisy, noiseIncluded }: Summary): string[] {
+export function noiseLine({ noisy, noiseIncluded }: Summary): string[] {
   if (noisy === 0) return [];
   const rounds = noisy === 1 ? '1 noisy round' : `${noisy} noisy rounds`;
   return [noiseIncluded ? `${rounds}, and too few quiet ones: all are in these figures` : `${rounds} repeated and left out`];

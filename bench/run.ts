@@ -1,11 +1,13 @@
 /** `npm run bench`: netmux beside node:net, its peers and C, every byte checked. */
-import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { relative } from 'node:path';
 import { describeContestants, findMissing, probeEngines } from './availability.js';
+import { comparisonLines } from './compare.js';
 import { chooseCores, readMachine } from './machine.js';
 import { type Options, parseOptions, USAGE, UsageError } from './options.js';
 import { readDescriptorLimit } from './process-figures.js';
 import { machineLines, tableLines } from './report.js';
+import { defaultFile, readResults, writeResults } from './result-files.js';
 import { hasRefusals, RESULTS_FORMAT, type ResultRow, type Results, type ScenarioInfo } from './results.js';
 import { type Progress, runScenario, whySkipped } from './rounds.js';
 import { fetchRuntimes, findRuntimes } from './runtimes.js';
@@ -86,6 +88,8 @@ async function main(): Promise<number> {
     return 0;
   }
   const { quick, rounds, windowMs } = options;
+  // Now, so that a file that cannot be read is not told of behind the measurement.
+  const older = options.compare === undefined ? undefined : readResults(options.compare);
   const empty: Results = {
     format: RESULTS_FORMAT,
     date: new Date().toISOString(),
@@ -107,7 +111,9 @@ async function main(): Promise<number> {
   } else {
     results = await measure(options, binaries, empty);
   }
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, undefined, 2)}\n`);
+  const file = options.json ?? (quick ? undefined : defaultFile(results));
+  if (file !== undefined) say(['', ...writeResults(file, results).map((path) => relative(process.cwd(), path))]);
+  if (older !== undefined) say(['', ...comparisonLines(older, results)]);
   return hasRefusals(results) ? EXIT_REFUSED : 0;
 }
 

@@ -55,6 +55,7 @@ describe.skipIf(typeof built === 'string')('the quick form of the bench', () => 
       expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
 
       const results = JSON.parse(readFileSync(file, 'utf8')) as Results;
+      expect(readFileSync(join(folder, 'quick.html'), 'utf8')).toContain('<h1>netmux bench</h1>');
       expect(results.scenarios.map(({ name }) => name)).toEqual(SCENARIOS);
       expect(results.engines.node).toBe('works');
       if (process.env.NETMUX_REQUIRE_NATIVE === '1') expect(results.engines.native).toBe('works');

@@ -20,6 +20,7 @@ function bench(rounds: number): Bench {
       warmupMs: 0,
       only: [],
       json: undefined,
+      compare: undefined,
       targets: false,
       fetch: false,
       profile: undefined,

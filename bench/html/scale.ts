@@ -1,0 +1,50 @@
+/** Axes: which values are marked, where they lie, and how they are written. */
+
+export interface Scale {
+  readonly ticks: readonly number[];
+  /** 0 … 1 along the axis. */
+  place(value: number): number;
+}
+
+/** Steps between marks, times a power of ten. */
+const STEPS = [1, 2, 2.5, 5, 10];
+const MOST_TICKS = 6;
+
+/** From zero: a bar or a line whose axis begins elsewhere shows a larger difference than there is. */
+export function linearScale(most: number): Scale {
+  const end = most > 0 ? most : 1;
+  const magnitude = 10 ** Math.floor(Math.log10(end / MOST_TICKS));
+  const step = STEPS.map((factor) => factor * magnitude).find((candidate) => end / candidate <= MOST_TICKS)!;
+  const last = Math.ceil(end / step - 1e-9);
+  const ticks = Array.from({ length: last + 1 }, (_, i) => i * step);
+  return { ticks, place: (value) => value / (last * step) };
+}
+
+/** Whole powers of ten, for values that differ by more than one of them. */
+export function logarithmicScale(least: number, most: number): Scale {
+  const first = Math.floor(Math.log10(least));
+  const last = Math.max(first + 1, Math.ceil(Math.log10(most)));
+  const ticks = Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i));
+  return { ticks, place: (value) => (Math.log10(value) - first) / (last - first) };
+}
+
+/** So many of them at equal distances. */
+export function stepScale(count: number): (index: number) => number {
+  return (index) => (index + 0.5) / count;
+}
+
+/** From where on a number is written with its letter: ten thousand connections are read more easily than 10 k. */
+const UNITS = [
+  { from: 1e9, size: 1e9, letter: ' G' },
+  { from: 1e6, size: 1e6, letter: ' M' },
+  { from: 2e4, size: 1e3, letter: ' k' },
+] as const;
+
+const SIGNIFICANT_DIGITS = 3;
+
+/** Three digits: '0.95', '6.1', '1.37 M'. */
+export function compactNumber(value: number): string {
+  const { size, letter } = UNITS.find(({ from }) => Math.abs(value) >= from) ?? { size: 1, letter: '' };
+  const short = Math.abs(value / size) >= 1000 ? Math.round(value / size) : Number((value / size).toPrecision(SIGNIFICANT_DIGITS));
+  return short.toLocaleString('en-US', { maximumFractionDigits: SIGNIFICANT_DIGITS }) + letter;
+}

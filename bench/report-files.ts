@@ -1,0 +1,82 @@
+/** `npm run bench:report -- FILE`: the page of a run, the pictures and tables of the documents, and what changed since another run. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { comparisonLines } from './compare.js';
+import { type DocumentName, performancePart, pictures, readmePart, replacePart } from './html/documents.js';
+import { MILLION_FORMAT, type MillionResult } from './million/result.js';
+import { UsageError } from './options.js';
+import { RESULTS_FOLDER, readResults, writePage } from './result-files.js';
+import type { Results } from './results.js';
+import { ROOT } from './toolchain.js';
+
+const EXIT_USAGE = 2;
+
+const USAGE = `npm run bench:report -- FILE [options]
+  FILE             results of npm run bench; the page is written beside it
+  --documents      also the pictures in docs/images and the generated parts of README.md and docs/performance.md
+  --compare=OLD    what has changed since these older results
+  --help           this text`;
+
+/** The runs with very many connections that are kept, the largest last. */
+function readMillions(): MillionResult[] {
+  if (!existsSync(RESULTS_FOLDER)) return [];
+  return readdirSync(RESULTS_FOLDER)
+    .filter((name) => /^million-\d+\.json$/.test(name))
+    .map((name) => JSON.parse(readFileSync(join(RESULTS_FOLDER, name), 'utf8')) as MillionResult)
+    .filter(({ format }) => format === MILLION_FORMAT)
+    .sort((a, b) => a.connections - b.connections);
+}
+
+function writeDocuments(results: Results): void {
+  if (results.quick) throw new UsageError('--documents: these results are of the quick form, whose figures mean nothing');
+  for (const [path, svg] of pictures(results)) {
+    mkdirSync(dirname(join(ROOT, path)), { recursive: true });
+    writeFileSync(join(ROOT, path), svg);
+    console.log(path);
+  }
+  const parts: Record<DocumentName, string> = {
+    'README.md': readmePart(results),
+    'docs/performance.md': performancePart(results, readMillions()),
+  };
+  for (const [name, part] of Object.entries(parts)) {
+    const file = join(ROOT, name);
+    const document = existsSync(file) ? replacePart(readFileSync(file, 'utf8'), part) : undefined;
+    if (document !== undefined) writeFileSync(file, document);
+    console.log(document === undefined ? `${name}: has no marks for a generated part, left alone` : name);
+  }
+}
+
+function main(): void {
+  const { values, positionals } = parse(process.argv.slice(2));
+  if (values.help) {
+    console.log(USAGE);
+    return;
+  }
+  const [file, ...more] = positionals;
+  if (file === undefined || more.length > 0) throw new UsageError('one FILE is wanted');
+  const results = readResults(file);
+  console.log(relative(process.cwd(), writePage(file, results)));
+  if (values.documents) writeDocuments(results);
+  if (values.compare !== undefined) for (const line of comparisonLines(readResults(values.compare), results)) console.log(line);
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { documents: { type: 'boolean' }, compare: { type: 'string' }, help: { type: 'boolean' } },
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+try {
+  main();
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(`${error.message}\n${USAGE}`);
+  process.exitCode = EXIT_USAGE;
+}
