@@ -1,12 +1,11 @@
 /** `npm run bench:report -- FILE`: the page of a run, the pictures and tables of the documents, and what changed since another run. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { comparisonLines } from './compare.js';
 import { type DocumentName, performancePart, pictures, readmePart, replacePart } from './html/documents.js';
-import { MILLION_FORMAT, type MillionResult } from './million/result.js';
 import { UsageError } from './options.js';
-import { RESULTS_FOLDER, readResults, writePage } from './result-files.js';
+import { readMillions, readResults, writePage } from './result-files.js';
 import type { Results } from './results.js';
 import { ROOT } from './toolchain.js';
 
@@ -17,16 +16,6 @@ const USAGE = `npm run bench:report -- FILE [options]
   --documents      also the pictures in docs/images and the generated parts of README.md and docs/performance.md
   --compare=OLD    what has changed since these older results
   --help           this text`;
-
-/** The runs with very many connections that are kept, the largest last. */
-function readMillions(): MillionResult[] {
-  if (!existsSync(RESULTS_FOLDER)) return [];
-  return readdirSync(RESULTS_FOLDER)
-    .filter((name) => /^million-\d+\.json$/.test(name))
-    .map((name) => JSON.parse(readFileSync(join(RESULTS_FOLDER, name), 'utf8')) as MillionResult)
-    .filter(({ format }) => format === MILLION_FORMAT)
-    .sort((a, b) => a.connections - b.connections);
-}
 
 function writeDocuments(results: Results): void {
   if (results.quick) throw new UsageError('--documents: these results are of the quick form, whose figures mean nothing');

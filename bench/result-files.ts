@@ -1,7 +1,8 @@
 /** Results on disk, and the page beside them. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { renderPage } from './html/page.js';
+import { MILLION_FORMAT, type MillionResult } from './million/result.js';
 import { UsageError } from './options.js';
 import { RESULTS_FORMAT, type Results } from './results.js';
 import { ROOT } from './toolchain.js';
@@ -39,4 +40,14 @@ export function writePage(file: string, results: Results): string {
   const page = `${file.replace(/\.json$/, '')}.html`;
   writeFileSync(page, renderPage(results));
   return page;
+}
+
+/** The runs with very many connections that are kept, the largest last. */
+export function readMillions(): MillionResult[] {
+  if (!existsSync(RESULTS_FOLDER)) return [];
+  return readdirSync(RESULTS_FOLDER)
+    .filter((name) => /^million-\d+\.json$/.test(name))
+    .map((name) => JSON.parse(readFileSync(join(RESULTS_FOLDER, name), 'utf8')) as MillionResult)
+    .filter(({ format }) => format === MILLION_FORMAT)
+    .sort((a, b) => a.connections - b.connections);
 }

@@ -7,7 +7,7 @@ import { chooseCores, readMachine } from './machine.js';
 import { type Options, parseOptions, USAGE, UsageError } from './options.js';
 import { readDescriptorLimit } from './process-figures.js';
 import { machineLines, tableLines } from './report.js';
-import { defaultFile, readResults, writeResults } from './result-files.js';
+import { defaultFile, readMillions, readResults, writeResults } from './result-files.js';
 import { hasRefusals, RESULTS_FORMAT, type ResultRow, type Results, type ScenarioInfo } from './results.js';
 import { type Progress, runScenario, whySkipped } from './rounds.js';
 import { fetchRuntimes, findRuntimes } from './runtimes.js';
@@ -72,7 +72,7 @@ async function measure(options: Options, binaries: Binaries, empty: Results): Pr
     say(['', ...tableLines(summarize({ ...head, rows }, scenarios[index]!))]);
   }
   if (!options.targets) return { ...head, rows };
-  const verdicts = judgeTargets({ ...head, rows });
+  const verdicts = judgeTargets({ ...head, rows }, readMillions());
   say(['', ...verdictLines(verdicts)]);
   return { ...head, rows, verdicts };
 }

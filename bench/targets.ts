@@ -114,6 +114,5 @@ export const TARGETS: readonly Target[] = [
 ];
 
 export const ELSEWHERE: readonly ElsewhereTarget[] = [
-  { row: 8, what: 'idle connection, a million in one process', wanted: '≤ 400 bytes at 200,000', why: 'npm run bench:million measures it' },
   { row: 13, what: 'one connection with busy polling, p50', wanted: '≤ 0.65 × without', why: 'there is no option for busy polling' },
 ];

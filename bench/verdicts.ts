@@ -1,4 +1,6 @@
 /** Judges the targets: by the median, and by how far it can be trusted in this run. */
+import type { MillionResult } from './million/result.js';
+import { judgeMillions } from './million/verdict.js';
 import type { ResultRow, Results, ScenarioInfo, Verdict } from './results.js';
 import { median, type Spread } from './statistics.js';
 import { countedRows, figureSpread, ratioSpread } from './summary.js';
@@ -119,12 +121,13 @@ export function applicableTargets(nodeVersion: string): Target[] {
   return TARGETS.filter(({ nodeBelow }) => nodeBelow === undefined || major < nodeBelow);
 }
 
-export function judgeTargets(results: Results): Verdict[] {
+/** @param millions the runs with very many connections that are kept */
+export function judgeTargets(results: Results, millions: readonly MillionResult[] = []): Verdict[] {
   const here = applicableTargets(results.machine.node).map((target) => judge(target, results));
   const elsewhere = ELSEWHERE.map(
     ({ row, what, wanted, why }): Verdict => ({ target: `${row} · ${what}`, wanted, verdict: 'not measured', why }),
   );
-  return [...here, ...elsewhere].sort((a, b) => Number.parseInt(a.target, 10) - Number.parseInt(b.target, 10));
+  return [...here, judgeMillions(millions), ...elsewhere].sort((a, b) => Number.parseInt(a.target, 10) - Number.parseInt(b.target, 10));
 }
 
 /** One line for each target. */

@@ -16,12 +16,13 @@ const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 const PAGE_STYLE = `
 *{box-sizing:border-box}
 html{color-scheme:light dark;-webkit-text-size-adjust:100%}
-body{margin:0 auto;max-width:70rem;padding:1rem;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+body{margin:0 auto;max-width:77rem;padding:1rem;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 h1{font-size:1.6rem;line-height:1.2;margin:.5rem 0}
 h2{font-size:1.2rem;line-height:1.3;margin:2.5rem 0 .5rem;padding-top:1rem;border-top:1px solid var(--line)}
 p,li{overflow-wrap:anywhere}
 .faint{color:var(--faint)}
 .warning{border-left:4px solid var(--s0);padding:.25rem .75rem}
+ul.warning{padding-left:2rem}
 nav{display:flex;flex-wrap:wrap;gap:.25rem 1rem}
 a{color:var(--s5)}
 .table{overflow-x:auto;border:1px solid var(--line);border-radius:6px}

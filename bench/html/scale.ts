@@ -20,12 +20,20 @@ export function linearScale(most: number): Scale {
   return { ticks, place: (value) => value / (last * step) };
 }
 
-/** Whole powers of ten, for values that differ by more than one of them. */
+/** Marks within a power of ten. */
+const MARKS = [1, 2, 5];
+const MANY_POWERS = 2;
+
+/** From mark to mark, for values that differ by a large factor. Where they span many powers of ten, only these are marked. */
 export function logarithmicScale(least: number, most: number): Scale {
-  const first = Math.floor(Math.log10(least));
-  const last = Math.max(first + 1, Math.ceil(Math.log10(most)));
-  const ticks = Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i));
-  return { ticks, place: (value) => (Math.log10(value) - first) / (last - first) };
+  const powers = Array.from({ length: 40 }, (_, i) => 10 ** (i - 20));
+  const marks = powers.flatMap((power) => MARKS.map((mark) => mark * power));
+  const first = marks.findLast((mark) => mark <= least)!;
+  const last = marks.find((mark) => mark >= most && mark > first)!;
+  const inside = (mark: number): boolean => mark >= first && mark <= last;
+  const isWide = last / first > 10 ** MANY_POWERS;
+  const length = Math.log10(last / first);
+  return { ticks: (isWide ? powers : marks).filter(inside), place: (value) => Math.log10(value / first) / length };
 }
 
 /** So many of them at equal distances. */

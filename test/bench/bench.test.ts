@@ -82,7 +82,8 @@ describe.skipIf(typeof built === 'string')('the quick form of the bench', () => 
       expect(status, stdout).toBe(0);
       const lines = stdout.split('\n');
       const verdicts = lines.filter((line) => /^\d+ · /.test(line));
-      expect(verdicts).toHaveLength(applicableTargets(process.version).length + ELSEWHERE.length);
+      // One more: that of the runs with very many connections.
+      expect(verdicts).toHaveLength(applicableTargets(process.version).length + ELSEWHERE.length + 1);
       expect(verdicts.find((line) => line.includes('≤ 1.15 × C epoll'))).toMatch(/not decidable .* fewer than 3 rounds/);
       expect(verdicts.find((line) => line.startsWith('14 · '))).toMatch(/not measured +not in this run/);
     },

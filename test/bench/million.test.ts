@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { Initramfs } from '../../bench/million/initramfs.js';
 import { bytesEach, type MillionResult, resultLines } from '../../bench/million/result.js';
+import { judgeMillions } from '../../bench/million/verdict.js';
 import { buildBinaries, ROOT } from '../../bench/toolchain.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'netmux-million-test-'));
@@ -83,15 +84,41 @@ test('a number of connections that no process can have is refused', async () => 
   }
 });
 
-test('when not all could be opened the largest number that was reached is told', () => {
-  const level = { server: { resident: 1, proportional: 1, anonymous: 1 }, kernelSlab: 1, available: 1 };
+const NOTHING = { server: { resident: 0, proportional: 0, anonymous: 0 }, kernelSlab: 0, available: 0 };
+
+/** A run on which nothing but these matters. */
+function given(change: Partial<MillionResult>): MillionResult {
   const machine = { processor: '', processors: 1, memoryGiB: 1, system: '', kernel: '', node: '', programs: {}, commit: undefined };
   const surroundings = { kernel: '', node: '', processors: 1, memoryBytes: 1 };
-  const counts = { asked: 200_000, connections: 140_000, failure: 'connection 7: Cannot allocate memory', sockets: 280_001 };
-  const times = { openSeconds: 1, messageBytes: 64, answered: 140_000, pingSeconds: 1, faults: [] };
-  const levels = { before: level, open: level, pinged: level };
-  const lines = resultLines({ format: 1, date: '', machine, surroundings, ...counts, ...times, ...levels });
+  const [counts, times] = [
+    { asked: 200_000, connections: 200_000, answered: 200_000, sockets: 0 },
+    { openSeconds: 1, pingSeconds: 1 },
+  ];
+  const levels = { before: NOTHING, open: NOTHING, pinged: NOTHING };
+  return { format: 1, date: '2026-01-01', machine, surroundings, ...counts, ...times, messageBytes: 64, faults: [], ...levels, ...change };
+}
+
+/** With so many connections of so many bytes each. */
+function weighed(connections: number, bytes: number): MillionResult {
+  const server = { resident: connections * bytes, proportional: 0, anonymous: 0 };
+  return given({ asked: connections, connections, answered: connections, open: { ...NOTHING, server } });
+}
+
+test('when not all could be opened the largest number that was reached is told', () => {
+  const lines = resultLines(given({ connections: 140_000, answered: 140_000, failure: 'connection 7: Cannot allocate memory' }));
   expect(lines[0]).toBe('only 140,000 of 200,000 connections were reached: connection 7: Cannot allocate memory');
+});
+
+test('the target is judged by the largest run in which everybody answered', () => {
+  expect(judgeMillions([]).verdict).toBe('not measured');
+  expect(judgeMillions([weighed(199_999, 100)]).verdict).toBe('not measured');
+  expect(judgeMillions([{ ...weighed(200_000, 100), answered: 199_999 }]).verdict).toBe('not measured');
+  expect(judgeMillions([{ ...weighed(200_000, 100), faults: ['1 wrong bytes'] }]).verdict).toBe('not measured');
+  expect(judgeMillions([weighed(200_000, 401)])).toMatchObject({ verdict: 'not reached', value: 401, bound: 400 });
+  const both = judgeMillions([weighed(1_000_000, 250), weighed(200_000, 401)]);
+  expect(both).toMatchObject({ verdict: 'reached', value: 250 });
+  expect(both.why).toContain('aim 250 at a million: reached');
+  expect(judgeMillions([weighed(1_000_000, 251)]).why).toContain('aim 250 at a million: not reached');
 });
 
 /** What the kernel would read: name, mode and content of each entry. */
