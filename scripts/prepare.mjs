@@ -1,6 +1,6 @@
-// `npm run build`: the addon into build/, the package into dist/, examples and bench into out/. Run by `npm ci` in a clone, too, as npm's
-// script `dependencies`: of a script `prepare` npm would warn whoever installs a packed file.
-// Without a compiler it says so in one line and goes on, the pure-Node engine needs none; with one, an error is an error.
+// `npm run compile`: the addon into build/, the package into dist/, examples and bench into out/. (With a script named `build` npm would
+// run `prebuild` as well.) Run by `npm ci` in a clone, too, as npm's script `dependencies`: of a script `prepare` npm would warn whoever
+// installs a packed file. Without a compiler it says so in one line and goes on, the pure-Node engine needs none; with one, an error is an error.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { withBuildLock } from './build-lock.mjs';
