@@ -4,7 +4,7 @@ import type { Handle } from './handle.js';
 
 /** A socket file that was bound here, as it was then. */
 interface BoundPath {
-  readonly path: string;
+  path: string;
   readonly device: number;
   readonly inode: number;
 }
@@ -43,6 +43,11 @@ export class BoundPaths {
   /** Leaves the file alone: its socket lives on elsewhere. */
   forget(handle: Handle): void {
     this.#bound.delete(handle);
+  }
+
+  /** The files have other names from now on: the root of the file system is another. */
+  rename(renamed: (path: string) => string): void {
+    for (const bound of this.#bound.values()) bound.path = renamed(bound.path);
   }
 
   removeAll(): void {

@@ -1,10 +1,10 @@
 import { NetmuxError } from '../errors.js';
 import { CALLBACK_NAMES, type MuxCallbacks } from '../mux/callbacks.js';
-import type { Handle } from '../mux/handle.js';
+import type { Handle, Listener } from '../mux/handle.js';
 import { InputBuffer } from '../mux/input-buffer.js';
 import type { Mux } from '../mux/mux.js';
 import { isThenable } from '../mux/thenable.js';
-import type { Logging, MultiplexClient } from './client.js';
+import { type Logging, type MultiplexClient, markLocal } from './client.js';
 import type { ConnectionClass } from './connection-class.js';
 import { link, unlink } from './linked-output.js';
 import type { MultiplexServer } from './multiplex-server.js';
@@ -60,8 +60,16 @@ export class Admission<Client extends MultiplexClient<Logging>> {
   }
 
   /** The callbacks of a listener: connections come here, all else is the shared object's. */
-  listening(): MuxCallbacks<Client> {
-    return { ...forwarded(this.shared), mux_connection: (_mux, fh) => this.#accept(fh) };
+  listening(listener: Listener<Client>): MuxCallbacks<Client> {
+    // What the kernel says of a connection that is gone already would look like a UNIX socket, whose clients no rule concerns.
+    const isLocal = listener.localPort === undefined;
+    return {
+      ...forwarded(this.shared),
+      mux_connection: (_mux, fh) => {
+        if (isLocal) markLocal(fh);
+        return this.#accept(fh);
+      },
+    };
   }
 
   /**

@@ -1,8 +1,10 @@
-import { closeSync, lstatSync, unlinkSync } from 'node:fs';
+import { closeSync, lchownSync, lstatSync, unlinkSync } from 'node:fs';
 import type { Listener } from '../mux/handle.js';
 import type { Mux } from '../mux/mux.js';
 import { activatedEntry, type BindSpec, bindFailureText, bindingText, boundSocketEntry, boundText, socketKey } from './bind-spec.js';
 import type { BoundSocket, BoundSockets } from './bound-sockets.js';
+import type { Belonging } from './daemon/belonging.js';
+import { pathInside } from './daemon/chroot.js';
 import { listenOptionsOf } from './resolve-ports.js';
 import type { InheritedSocket } from './systemd.js';
 
@@ -17,7 +19,8 @@ type Origin = { readonly spec: BindSpec } | { readonly name: string };
 type OwnSocket<Client> = Origin & { readonly listener: Listener<Client> };
 
 /** Opens the sockets of a server, one after the other, so that a failure leaves no doubt which one it was. */
-export class Binding<Client> {
+export class Binding<Client> implements Belonging {
+  readonly name = 'the sockets';
   readonly #mux: Mux<Client>;
   readonly #log: (level: number, text: string) => void;
   #sockets: OwnSocket<Client>[] = [];
@@ -31,6 +34,16 @@ export class Binding<Client> {
 
   get listeners(): Listener<Client>[] {
     return this.#sockets.map(({ listener }) => listener);
+  }
+
+  /** Gives away the files of UNIX sockets. */
+  chown(uid: number, gid: number): void {
+    for (const { path } of this.listeners) if (path !== undefined && !path.startsWith('\0')) lchownSync(path, uid, gid);
+  }
+
+  /** A file that lies outside stays when the server ends; the next one replaces it. */
+  rootChanged(root: string): void {
+    this.#mux.dispatcher.paths.rename((path) => pathInside(root, path));
   }
 
   /** Whether a service manager has opened sockets. */

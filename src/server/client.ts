@@ -1,5 +1,5 @@
 import type { CallbackError } from '../mux/callbacks.js';
-import type { Handle } from '../mux/handle.js';
+import { type Handle, Listener } from '../mux/handle.js';
 import type { InputBuffer } from '../mux/input-buffer.js';
 import type { Mux } from '../mux/mux.js';
 import type { PeerName } from './access/peer-names.js';
@@ -113,6 +113,14 @@ export function setPeerName(client: object, name: PeerName): void {
 
 const NOWHERE: Endpoint = { address: undefined, port: undefined };
 
+/** Connections of UNIX sockets: of the others nobody should pay for the answer. */
+const local = new WeakSet<object>();
+
+/** A connection came over a UNIX socket. To be said before anything is asked about it. */
+export function markLocal(fh: object): void {
+  local.add(fh);
+}
+
 /** Who has reset the connection before it was accepted has no address any more, but is announced. */
 const GONE: Endpoint = { address: '0.0.0.0', port: 0 };
 
@@ -127,8 +135,8 @@ function remoteEnd(client: Ends): Endpoint {
   const { fh, [REMOTE]: known } = client;
   if (known !== undefined) return known;
   const port = fh.remotePort;
-  const isGone = port === undefined && fh.remoteFamily === undefined && localEnd(client).port !== undefined;
-  const end = port === undefined ? (isGone ? GONE : NOWHERE) : { address: fh.remoteAddress, port };
+  const isLocal = local.has(fh) || fh instanceof Listener;
+  const end = port === undefined ? (isLocal ? NOWHERE : GONE) : { address: fh.remoteAddress, port };
   client[REMOTE] = end;
   return end;
 }

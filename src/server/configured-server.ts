@@ -8,6 +8,7 @@ import { StandardErrorTarget } from './log/standard-error.js';
 import type { OptionTable } from './options/option-row.js';
 import { collectOptions, tableWith } from './options/sources.js';
 import type { ServerOptions, ServerSettings } from './options/table.js';
+import { DEFAULT_PORT } from './ports.js';
 
 /** What `run()` takes beside the server's options. */
 export interface RunControl {
@@ -75,7 +76,7 @@ export abstract class ConfiguredServer<Client, Options extends ServerOptions> ex
 
   /** The port where no source has one. */
   default_port(): number | string {
-    return 20_203;
+    return DEFAULT_PORT;
   }
 
   get_property<Name extends keyof ServerSettings>(name: Name): ServerSettings[Name];
@@ -115,12 +116,13 @@ export abstract class ConfiguredServer<Client, Options extends ServerOptions> ex
   /**
    * Writes to the log what passes the test of the level: 0 error, 1 warning, 2 notice, 3 information, 4 debugging.
    * @param text taken as it is; with values, a format as `sprintf` has it
-   * @param values in which nothing can end the line: what peers have sent belongs here
+   * @param values in which nothing can end the line (`%0A`), also where a `log_function` gets it: what peers have sent belongs here
    */
   log(level: number | string, text: string, ...values: unknown[]): void {
     const log = this.#log;
     if (log === undefined ? Number(level) > EARLY_LEVEL : !log.allows(level)) return;
-    const isRaw = log?.isFunction === true || this.server.log_format === 'text' || this.server.log_format === 'json';
+    // These formats escape the whole line. A function may write lines, too, and has no means to tell a peer's words from ours.
+    const isRaw = log?.isFunction !== true && (this.server.log_format === 'text' || this.server.log_format === 'json');
     const shown = isRaw ? values : values.map((value) => (typeof value === 'string' ? peerText(value) : value));
     const message = values.length === 0 ? text : printf(text, ...shown);
     if (log?.isFunction) log.write(level, message);

@@ -194,14 +194,13 @@ export class MultiplexServer<
     const gate = this.#gate!;
     const receiving = gate.isOpen ? admission.shared : admission.receiving((address) => gate.admitsAddress(address));
     mux.setCallbackObject(admission.shared);
-    for (const listener of this.listeners) mux.setCallbackObject(mux.isUdp(listener) ? receiving : admission.listening(), listener);
+    for (const listener of this.listeners) mux.setCallbackObject(mux.isUdp(listener) ? receiving : admission.listening(listener), listener);
   }
 
   /** Drops privileges and takes over the signals. */
   async post_bind(): Promise<void> {
     this.server.requests = 0;
-    const files = this.listeners.flatMap(({ path }) => (path === undefined || path.startsWith('\0') ? [] : [path]));
-    this.#daemon!.dropPrivileges(this.server, files);
+    this.#daemon!.dropPrivileges(this.server, this.#binding!);
     if (!this.server.handle_signals) {
       takeOverHup();
       return;

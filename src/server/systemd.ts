@@ -25,6 +25,11 @@ export interface InheritedSocket {
   readonly name: string;
 }
 
+/** Whether a service manager has opened sockets for this process. */
+export function hasInheritedSockets({ LISTEN_PID, LISTEN_FDS }: NodeJS.ProcessEnv = process.env): boolean {
+  return Number(LISTEN_PID) === process.pid && Number(LISTEN_FDS) > 0;
+}
+
 /**
  * The sockets that a service manager opened for this process, in the order of the unit. The variables are removed, so that no child
  * takes them for its own; what is meant for another process (`LISTEN_PID`) is ignored. Each descriptor is close-on-exec from now on.
@@ -78,9 +83,12 @@ export class ServiceNotifier {
     if (/^\d+$/.test(usec) && Number(pid) === process.pid) this.#watchdogUsec = Number(usec);
   }
 
-  /** Start-up, or a reload, is finished; from now on the watchdog is served, by Node's event loop, so that a loop that hangs is noticed. */
-  ready(): void {
-    this.#send('READY=1');
+  /**
+   * Start-up, or a reload, is finished; from now on the watchdog is served, by Node's event loop, so that a loop that hangs is noticed.
+   * @param isAnotherProcess than the one that the manager has started, which went to the background
+   */
+  ready(isAnotherProcess = false): void {
+    this.#send(isAnotherProcess ? `MAINPID=${process.pid}\nREADY=1` : 'READY=1');
     if (this.#watchdogUsec === 0 || this.#watchdog !== undefined) return;
     const ping = () => this.#send('WATCHDOG=1', 0);
     ping();

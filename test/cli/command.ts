@@ -1,13 +1,7 @@
 import { type SpawnOptions, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { beforeAll } from 'vitest';
 import type { TestedEngine } from '../engines.js';
 import { ChildProgram, programEnvironment } from '../mux/child-program.js';
-
-// Translating the library takes seconds where much else runs; no test is to be charged with it.
-beforeAll(() => {
-  programEnvironment('native');
-}, 60_000);
 
 /** The path of `modules/NAME`. */
 export function modulePath(name: string): string {

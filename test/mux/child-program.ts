@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import ts from 'typescript';
-import { afterAll, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import type { TestedEngine } from '../engines.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -36,6 +36,9 @@ function translatedLibrary(): string {
   library = pathToFileURL(join(target, 'index.js')).href;
   return library;
 }
+
+// That takes seconds where much else runs, and no test is to be charged with it.
+beforeAll(() => void translatedLibrary(), 60_000);
 
 afterAll(() => {
   if (library !== undefined) rmSync(dirname(fileURLToPath(library)), { recursive: true, force: true });

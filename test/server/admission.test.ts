@@ -292,6 +292,15 @@ describeEngines('the access lists', (engine) => {
     expect(server.logged.at(-1)).toMatch(new RegExp(`^3 .* CONNECT UNIX Socket: "${path}"$`));
   });
 
+  it('refuse who has gone before it could be asked who it is: that is no UNIX socket', async () => {
+    const server = await start(new RecordedServer(), engine, { allow: ['10\\.9\\.9\\.9'] });
+    server.listeners[0]!.pause();
+    (await connectTo(server)).reset();
+    server.listeners[0]!.resume();
+    expect(await (await connectTo(server)).end()).toMatchObject({ by: 'fin' });
+    expect(server.journal.lines.filter((line) => line.startsWith('mux_connection'))).toEqual([]);
+  });
+
   it('apply to datagrams (D14)', async () => {
     const server = await start(new RecordedServer(), engine, { proto: 'udp', cidr_allow: ['127.0.0.1'] });
     const { localPort } = server.listeners[0]!;

@@ -177,8 +177,10 @@ describeEngines('the log of a server', (engine) => {
       log_level: 1,
     });
     byFunction.log(1, 'two');
+    byFunction.log(1, '%s was said', 'a\n0 forged');
     expect(lines).toContain('method 1 one true');
     expect(lines).toContain('function 1 two');
+    expect(lines).toContain('function 1 a%0A0 forged was said');
     expect(byFunction.logged).toEqual([]);
   });
 

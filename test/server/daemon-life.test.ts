@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { engines } from '../engines.js';
 import { ChildProgram, programEnvironment } from '../mux/child-program.js';
 import { Peer } from '../mux/peer.js';
@@ -61,9 +61,6 @@ function processesOf(session: number): number[] {
 describe.skipIf(!isRoot || !engines.includes('native') || process.platform !== 'linux').each(['native', 'node'] as const)(
   'a daemon (%s engine)',
   (engine) => {
-    // Translating the library takes seconds where much else runs; no test is to be charged with it.
-    beforeAll(() => void programEnvironment(engine), 60_000);
-
     it('started by root, dropped to nobody, restarted under load, ended with output pending: loses nothing', {
       timeout: 120_000,
     }, async () => {
@@ -117,6 +114,28 @@ describe.skipIf(!isRoot || !engines.includes('native') || process.platform !== '
       await eventually('its end', () => processesOf(pid).length === 0);
       expect([pidFile, socket].filter((file) => existsSync(file))).toEqual([]);
       expect(logged().trimEnd()).toMatch(/Server closing!$/);
+    });
+
+    it('in a chroot does not restart, says so, and removes its files there', async () => {
+      const { conf, run, start } = installed(engine);
+      const [pidFile, logFile, socket] = ['pid', 'log', 'socket'].map((name) => join(run, name)) as [string, string, string];
+      writeFileSync(
+        conf,
+        `port ${socket}|unix\nuser ${NOBODY}\ngroup ${NOBODY}\nchroot ${run}\npid_file ${pidFile}\nlog_file ${logFile}\n`,
+      );
+      const program = start();
+      await program.line('serving 1');
+      expect(statusOf(program.process.pid!).uids).toEqual(Array(4).fill(NOBODY));
+      program.process.kill('SIGHUP');
+      await eventually('the refusal', () => readFileSync(logFile, 'utf8').includes('No restart: in a chroot'));
+      const peer = await Peer.connect(socket);
+      await peer.send('hello\n');
+      await peer.expect('1 hello\n');
+      program.process.kill('SIGTERM');
+      expect(await peer.end()).toMatchObject({ by: 'fin' });
+      await peer.finish();
+      expect(await program.ending()).toMatchObject({ code: 0, stderr: '' });
+      expect(readdirSync(run)).toEqual(['log']);
     });
   },
 );

@@ -1,12 +1,6 @@
 import { type SpawnOptions, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { beforeAll } from 'vitest';
 import { ChildProgram, programEnvironment } from '../mux/child-program.js';
-
-// Translating the library takes seconds where much else runs; no test is to be charged with it.
-beforeAll(() => {
-  programEnvironment('native');
-}, 60_000);
 
 /** For what only root may do. */
 export const isRoot = process.getuid!() === 0;

@@ -5,7 +5,7 @@ import { copyFileSync, readFileSync, renameSync, statSync, writeFileSync } from 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { engines, type TestedEngine } from '../engines.js';
 import { ChildProgram, programEnvironment } from '../mux/child-program.js';
 import { Peer } from '../mux/peer.js';
@@ -50,9 +50,6 @@ async function answer(port: number | string, question = 'hello'): Promise<string
 const canRestart = engines.includes('native');
 
 describe.skipIf(!canRestart).each(['native', 'node'] as const)('a restart (%s engine)', (engine) => {
-  // Translating the library takes seconds where much else runs; no test is to be charged with it.
-  beforeAll(() => void programEnvironment(engine), 60_000);
-
   it('under load: nobody is refused or reset, and each request gets its whole answer', { timeout: 120_000 }, async () => {
     const { program, pid, port } = await serving(engine, ['--port=0'], {});
     const kept = await Promise.all(Array.from({ length: 20 }, () => Peer.connect(port)));

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { engines } from '../engines.js';
 import { ChildProgram, programEnvironment } from '../mux/child-program.js';
 import { Peer } from '../mux/peer.js';
@@ -38,9 +38,6 @@ function startUnit(descriptor: number, args: readonly string[], environment: Nod
 }
 
 describe.skipIf(!engines.includes('native'))('a server started by a service manager', () => {
-  // Translating the library takes seconds where much else runs; no test is to be charged with it.
-  beforeAll(() => void programEnvironment('native'), 60_000);
-
   it('serves the sockets that it was handed, in the place of a port that nobody has configured', async () => {
     const { port, descriptor } = await socketUnit();
     const program = startUnit(descriptor, [], { WITHOUT_PORT: '1' });
@@ -73,5 +70,25 @@ describe.skipIf(!engines.includes('native'))('a server started by a service mana
     expect(await manager.until(2)).toEqual(['READY=1', 'STOPPING=1']);
     await peer.finish();
     expect(await program.ending()).toMatchObject({ code: 0 });
+  });
+
+  it('is told who serves when that is not the process that it has started', async () => {
+    const path = join(temporaryDirectory(), 'notify');
+    const manager = await DatagramReceiver.open(path);
+    const args = ['--port=0', '--background', '--drain_timeout=0'];
+    const program = startProgram('native', 'signals', args, { env: { NOTIFY_SOCKET: path, WATCHDOG_USEC: '60000000' } });
+    const [ready] = await manager.until(1);
+    const pid = Number(/^MAINPID=(\d+)\nREADY=1$/.exec(ready!)![1]);
+    expect(await program.ending()).toMatchObject({ code: 0 });
+    expect(pid).not.toBe(program.process.pid);
+    process.kill(pid, 'SIGTERM');
+    expect((await manager.until(3)).slice(1)).toEqual(['WATCHDOG=1', 'STOPPING=1']);
+  });
+
+  it('cannot hand sockets to a server that goes to the background, which says so', async () => {
+    const { descriptor } = await socketUnit();
+    const { code, stderr } = await startUnit(descriptor, ['--background']).ending();
+    expect(code).toBe(1);
+    expect(stderr).toContain('sockets of a service manager (LISTEN_FDS) cannot be taken to the background');
   });
 });

@@ -33,14 +33,15 @@ interface Outcome {
  * Starts a command in the background, in a session and process group of its own, and waits until it calls `BackgroundStart.ready`, however
  * long that takes. Its standard input is empty; what it prints before it is ready appears here.
  *
+ * @param environment instead of this process's own
  * @returns its process id; this process has nothing more to do then, and should exit with 0
  * @throws NetmuxError `NETMUX_NOT_STARTED` with the error that it gave to `BackgroundStart.failed`, or how it ended
  */
-export async function startInBackground([program, ...args]: readonly [string, ...string[]]): Promise<number> {
+export async function startInBackground([program, ...args]: readonly [string, ...string[]], environment = process.env): Promise<number> {
   const child = spawn(program, args, {
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
-    env: { ...process.env, [VARIABLE]: String(process.pid) },
+    env: { ...environment, [VARIABLE]: String(process.pid) },
   });
   const passOn = (signal: NodeJS.Signals) => child.kill(signal);
   for (const signal of PASSED_ON) process.on(signal, passOn);

@@ -4,7 +4,7 @@ import { replaceProcess, setCloseOnExec } from '../../mux/process-calls.js';
 import { isRestarted, restartEnvironment } from '../bound-sockets.js';
 import type { ServerLog } from '../log/log.js';
 import type { ServerSettings } from '../options/table.js';
-import { ServiceNotifier } from '../systemd.js';
+import { hasInheritedSockets, ServiceNotifier } from '../systemd.js';
 import { BackgroundStart, redirectToNothing, startInBackground } from './background.js';
 import type { Belonging } from './belonging.js';
 import { dropPrivileges, type Identity, resolveIdentity } from './identity.js';
@@ -65,7 +65,9 @@ export class Daemon {
     this.#isInBackground = background || setsid;
     if (!this.#isInBackground || this.#start !== undefined || this.#isRestarted) return false;
     if (pid_file !== undefined) PidFile.check(pid_file);
-    await startInBackground(this.#command);
+    if (hasInheritedSockets())
+      throw new NetmuxError('NETMUX_NOT_STARTED', 'sockets of a service manager (LISTEN_FDS) cannot be taken to the background');
+    await startInBackground(this.#command, { ...process.env, ...this.notifier.environment, WATCHDOG_PID: undefined });
     return true;
   }
 
@@ -90,7 +92,7 @@ export class Daemon {
    * @param sockets the files of UNIX sockets
    * @throws NetmuxError `NETMUX_BAD_OPTION`, `NETMUX_IDENTITY`
    */
-  dropPrivileges({ chdir, chroot, chown_files }: ServerSettings, sockets: readonly string[]): void {
+  dropPrivileges({ chdir, chroot, chown_files }: ServerSettings, sockets: Belonging): void {
     setSurroundings({ chdir });
     if (this.#identity === undefined) return;
     const log = this.#log!;
@@ -98,8 +100,8 @@ export class Daemon {
     for (const notice of this.#identity.notices) this.#reporter.log(1, notice);
     dropPrivileges(this.#identity, {
       chroot,
-      files: [...sockets, ...chown_files],
-      belongings: this.#pidFile === undefined ? [logFile] : [logFile, this.#pidFile],
+      files: chown_files,
+      belongings: [logFile, sockets, ...(this.#pidFile === undefined ? [] : [this.#pidFile])],
       log: (level, text) => this.#reporter.log(level, text),
     });
     this.#hasChangedRoot = chroot !== undefined;
@@ -107,7 +109,7 @@ export class Daemon {
 
   /** The server serves: whoever waits for that is told, and nothing is held any more that belongs to a terminal. */
   serving(): void {
-    this.notifier.ready();
+    this.notifier.ready(this.#start !== undefined);
     if (!this.#isInBackground) return;
     this.#start?.ready();
     const hasErrorOutput = this.#log?.takeOver(2) === true;

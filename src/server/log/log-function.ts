@@ -1,6 +1,9 @@
 import { NetmuxError } from '../../errors.js';
 
-/** The option `log_function`. Gets every message as it was logged, unescaped; `level` may be a word of the caller's own. */
+/**
+ * The option `log_function`. Gets every message as it was logged: what peers have sent is escaped in it (`%0A`), the text around it is
+ * not. `level` may be a word of the caller's own.
+ */
 export type LogFunction = (level: number | string, text: string) => unknown;
 
 /** What pino, and loggers made like it (bunyan, console), offer. */
