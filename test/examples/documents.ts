@@ -24,7 +24,7 @@ const ATTEMPTS = 5;
 export const DOCUMENTS: readonly string[] = [
   ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md'],
   ...readdirSync(join(ROOT, 'docs'))
-    .filter((name) => name.endsWith('.md') && !name.endsWith('-sketch.md'))
+    .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
 ];
 

@@ -27,7 +27,7 @@ const MAX_PACKED_BINARY_BYTES = 60_000;
 const ALLOWED = [
   /^package\.json$/,
   /^(README|CHANGELOG)\.md$/,
-  /^docs\/(?!.*sketch)[\w/-]+\.(md|svg)$/,
+  /^docs\/[\w/-]+\.(md|svg)$/,
   /^LICENSE$/,
   /^dist\/[\w-]+(\/[\w-]+)?\.(js|cjs|d\.ts|d\.cts)$/,
   /^dist\/lib\/[\w/-]+\.cjs$/,

@@ -234,7 +234,7 @@ const SIGNAL_ROWS = {
     default: 0,
     meaning: 'how many connections are closed a second when the server ends; 0 is all at once',
   },
-  restart_drain_timeout: { ...seconds, default: 1, meaning: 'how long a restart waits for unsent output' },
+  restart_drain_timeout: { ...seconds, default: 1, meaning: 'how long a restart waits for connections that are still busy' },
 } as const satisfies OptionTable;
 
 const SOURCE_ROWS = {
