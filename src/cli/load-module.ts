@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { CommandFailure, FAILED } from './failure.js';
 
-/** The folder of the library: a place in here says nothing to whom a message is for. */
+/** The folder of the library, above src/cli/ and dist/lib/: a place in here says nothing to whom a message is for. */
 const LIBRARY = fileURLToPath(new URL('..', import.meta.url));
 
 /** Which Node loads TypeScript without being asked to. */

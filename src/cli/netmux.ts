@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The `netmux` command: runs the server that a module exports, or looks at the machine. */
 import { resolve } from 'node:path';
+import { needFile } from '../server/daemon/own-command.js';
 import { runProgram, servableFrom } from '../server/serve.js';
 import { doctor } from './doctor.js';
 import { CommandFailure, FAILED, MISUSED } from './failure.js';
@@ -24,7 +25,7 @@ serve(). All that stands behind it is the server's own command line:
 What exists as a command and as a file is the command: the file is ./doctor.
 `;
 
-command(process.argv.slice(2)).catch((error) => {
+command(process.argv.slice(2)).catch((error: Error) => {
   if (!(error instanceof CommandFailure)) throw error;
   process.stderr.write(`netmux: ${error.message}\n`);
   process.exitCode = error.status;
@@ -41,8 +42,7 @@ async function command([name, ...words]: readonly string[]): Promise<void> {
 
 async function runModule(name: string, words: readonly string[]): Promise<void> {
   const path = resolve(name);
-  // The command is executed again for the background and for a restart, which may find another working directory.
-  process.argv[2] = path;
+  needFile(path);
   const exported = await loadDefaultExport(path, name);
   if (exported === undefined) {
     throw new CommandFailure(FAILED, `${name}: there is no default export: a class of servers, a server, or an object for serve()`);

@@ -1,5 +1,5 @@
 /** The `netmux` command with a module that it can run. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -114,6 +114,37 @@ describe.skipIf(!engines.includes('native'))('netmux --background', () => {
     await eventually('it has ended', () => !isAlive(pid));
     expect(existsSync(files.pid_file)).toBe(false);
     expect(readFileSync(files.log_file, 'utf8')).toMatch(/ Server closing!\n$/);
+  });
+});
+
+describe.skipIf(!engines.includes('native'))('netmux on HUP', () => {
+  it('goes on serving if the module is not there any more, and serves what it has become if it is', async () => {
+    const folder = temporaryDirectory();
+    const [path, elsewhere] = [join(folder, 'server.mjs'), join(folder, 'elsewhere.mjs')];
+    const greeting = (text: string) => `export default {
+      port: 0,
+      host: '127.0.0.1',
+      chdir: '/',
+      mux_connection: (mux, fh) => void fh.say('${text}'),
+      pre_loop_hook() { console.log('${text}', this.listeners[0].localPort); },
+    };`;
+    writeFileSync(path, greeting('old'));
+    const netmux = startCommand(['server.mjs'], { cwd: folder });
+    let stderr = '';
+    netmux.process.stderr!.on('data', (text) => {
+      stderr += text;
+    });
+    const port = Number(await netmux.line('old'));
+    renameSync(path, elsewhere);
+    netmux.process.kill('SIGHUP');
+    await eventually('it says why not', () => stderr.includes(`No restart: the program is not there any more: ${path}`));
+    await (await Peer.connect(port)).expect('old\n');
+    writeFileSync(path, greeting('new'));
+    netmux.process.kill('SIGHUP');
+    expect(Number(await netmux.line('new'))).toBe(port);
+    await (await Peer.connect(port)).expect('new\n');
+    netmux.process.kill('SIGINT');
+    expect(await netmux.ending()).toMatchObject({ code: 0 });
   });
 });
 

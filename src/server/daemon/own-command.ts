@@ -16,6 +16,14 @@ const LISTEN_EARLY = `--import=data:text/javascript,${encodeURIComponent(
   `process.on('SIGHUP', globalThis[Symbol.for('${EARLY_HUP}')] = function early() { early.came = true; });`,
 )}`;
 
+/** Files of the program beside the script. */
+const neededFiles: string[] = [];
+
+/** Names a file without which the command cannot be executed again. @param path absolute */
+export function needFile(path: string): void {
+  neededFiles.push(path);
+}
+
 /** The command that started this process, to start it again: Node with its own flags, the program, its arguments. */
 export function ownCommand(): [program: string, ...args: string[]] {
   return [process.execPath, ...process.execArgv.filter((flag) => flag !== LISTEN_EARLY), ...process.argv.slice(1)];
@@ -48,6 +56,8 @@ export function checkOwnCommand(): void {
   } catch (cause) {
     throw new NetmuxError('NETMUX_NOT_STARTED', `node cannot be executed again: ${(cause as Error).message}`, { cause });
   }
+  const missing = neededFiles.find((file) => !existsSync(file));
+  if (missing !== undefined) throw new NetmuxError('NETMUX_NOT_STARTED', `the program is not there any more: ${missing}`);
   const script = process.argv[1];
   // A program without a script (`--eval`) has nothing that could be missing.
   if (script === undefined || !isAbsolute(script) || SCRIPT_ENDINGS.some((ending) => existsSync(script + ending))) return;
