@@ -4,6 +4,7 @@ import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { comparisonLines } from './compare.js';
 import { type DocumentName, performancePart, pictures, readmePart, replacePart } from './html/documents.js';
+import { capacityPart } from './million/capacity.js';
 import { UsageError } from './options.js';
 import { readMillions, readResults, writePage } from './result-files.js';
 import type { Results } from './results.js';
@@ -13,7 +14,8 @@ const EXIT_USAGE = 2;
 
 const USAGE = `npm run bench:report -- FILE [options]
   FILE             results of npm run bench; the page is written beside it
-  --documents      also the pictures in docs/images and the generated parts of README.md and docs/performance.md
+  --documents      also the pictures in docs/images and the generated parts of README.md,
+                   docs/performance.md and docs/many-connections.md
   --compare=OLD    what has changed since these older results
   --help           this text`;
 
@@ -27,6 +29,7 @@ function writeDocuments(results: Results): void {
   const parts: Record<DocumentName, string> = {
     'README.md': readmePart(results),
     'docs/performance.md': performancePart(results, readMillions()),
+    'docs/many-connections.md': capacityPart(readMillions()),
   };
   for (const [name, part] of Object.entries(parts)) {
     const file = join(ROOT, name);

@@ -1,4 +1,4 @@
-/** The generated parts of README.md and docs/performance.md, and the pictures in them. */
+/** The generated parts of README.md and docs/performance.md, and the pictures in them. That of docs/many-connections.md: ../million/capacity.ts */
 import { type MillionResult, resultLines } from '../million/result.js';
 import { cells, columns, heading, machineLines, noiseLine } from '../report.js';
 import type { Results, ScenarioInfo } from '../results.js';
@@ -15,7 +15,7 @@ const PICTURES = 'images';
 /** Which of the pictures the README has room for. */
 const README_KINDS: readonly Plot['kind'][] = ['throughput', 'memory'];
 
-export type DocumentName = 'README.md' | 'docs/performance.md';
+export type DocumentName = 'README.md' | 'docs/performance.md' | 'docs/many-connections.md';
 
 /** @returns pictures by path, from the project's root */
 export function pictures(results: Results): Map<string, string> {

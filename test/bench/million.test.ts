@@ -5,6 +5,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { replacePart } from '../../bench/html/documents.js';
+import { capacityPart } from '../../bench/million/capacity.js';
 import { Initramfs } from '../../bench/million/initramfs.js';
 import { bytesEach, type MillionResult, resultLines } from '../../bench/million/result.js';
 import { judgeMillions } from '../../bench/million/verdict.js';
@@ -154,4 +156,13 @@ test('the initial file system has each folder once and before what is in it, and
     { name: 'dev/console', mode: 0o20600, content: '' },
     { name: 'TRAILER!!!', mode: 0, content: '' },
   ]);
+});
+
+test('the table of the documents takes each row from the smallest run that had as many, and is empty where there is none', () => {
+  const kept = [weighed(200_000, 150), weighed(15_000, 100), given({ connections: 2_000_000, answered: 1 })];
+  const [, , ten, hundred, million] = capacityPart(kept).split('\n');
+  expect(ten).toMatch(/^\| 10,000 \| 1 MB \(100 bytes each\) \| .* \| 15,000 connections, all of which answered/);
+  expect(hundred).toMatch(/^\| 100,000 \| 15 MB \(150 bytes each\) \|/);
+  expect(million).toBe('| 1,000,000 | not measured yet | not measured yet | |');
+  expect(replacePart(readFileSync(join(ROOT, 'docs/many-connections.md'), 'utf8'), capacityPart(kept))).toContain(hundred);
 });
