@@ -6,6 +6,7 @@ import { comparisonLines } from './compare.js';
 import { chooseCores, readMachine } from './machine.js';
 import { type Options, parseOptions, USAGE, UsageError } from './options.js';
 import { readDescriptorLimit } from './process-figures.js';
+import { profileScenario } from './profile.js';
 import { machineLines, tableLines } from './report.js';
 import { defaultFile, readMillions, readResults, writeResults } from './result-files.js';
 import { hasRefusals, RESULTS_FORMAT, type ResultRow, type Results, type ScenarioInfo } from './results.js';
@@ -45,13 +46,26 @@ function clearProgress(): void {
 }
 
 /** Without what only the bench itself needs. */
-function infoOf({ protocol: _protocol, needs: _needs, measure: _measure, ...info }: Scenario, skipped: string | undefined): ScenarioInfo {
+function infoOf(
+  { protocol: _protocol, needs: _needs, load: _load, measure: _measure, ...info }: Scenario,
+  skipped: string | undefined,
+): ScenarioInfo {
   return skipped === undefined ? info : { ...info, skipped };
 }
 
-async function measure(options: Options, binaries: Binaries, empty: Results): Promise<Results> {
-  const runtimes = findRuntimes();
-  const bench: Bench = { options, binaries, runtimes, cores: chooseCores(), descriptorLimit: readDescriptorLimit() };
+async function profile(bench: Bench, name: string): Promise<void> {
+  const scenarios = allScenarios(bench);
+  const chosen = scenarios.find((scenario) => scenario.name === name);
+  if (chosen?.load === undefined) {
+    const names = scenarios.flatMap((scenario) => (scenario.load === undefined ? [] : scenario.name));
+    throw new UsageError(`--profile=${name}: no scenario that can be taken apart; there are ${names.join(', ')}`);
+  }
+  const missing = findMissing(await probeEngines(bench), bench.runtimes);
+  await profileScenario(bench, chosen, chosen.load, missing, (line) => console.log(line));
+}
+
+async function measure(bench: Bench, empty: Results): Promise<Results> {
+  const { options, runtimes } = bench;
   const all = allScenarios(bench);
   const chosen = choose(options.targets ? targetScenarios(all, applicableTargets(process.version)) : all, options.only);
   const states = await probeEngines(bench);
@@ -77,6 +91,10 @@ async function measure(options: Options, binaries: Binaries, empty: Results): Pr
   return { ...head, rows, verdicts };
 }
 
+function benchWith(options: Options, binaries: Binaries): Bench {
+  return { options, binaries, runtimes: findRuntimes(), cores: chooseCores(), descriptorLimit: readDescriptorLimit() };
+}
+
 async function main(): Promise<number> {
   const options = parseOptions(process.argv.slice(2));
   if (options === 'help') {
@@ -85,6 +103,12 @@ async function main(): Promise<number> {
   }
   if (options.fetch) {
     say(fetchRuntimes());
+    return 0;
+  }
+  const binaries = buildBinaries();
+  if (options.profile !== undefined) {
+    if (typeof binaries === 'string') say([`nothing is measured: ${binaries}`]);
+    else await profile(benchWith(options, binaries), options.profile);
     return 0;
   }
   const { quick, rounds, windowMs } = options;
@@ -103,13 +127,12 @@ async function main(): Promise<number> {
     scenarios: [],
     rows: [],
   };
-  const binaries = buildBinaries();
   let results: Results;
   if (typeof binaries === 'string') {
     results = { ...empty, nothing: binaries };
     say(machineLines(results));
   } else {
-    results = await measure(options, binaries, empty);
+    results = await measure(benchWith(options, binaries), empty);
   }
   const file = options.json ?? (quick ? undefined : defaultFile(results));
   if (file !== undefined) say(['', ...writeResults(file, results).map((path) => relative(process.cwd(), path))]);

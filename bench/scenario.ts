@@ -24,6 +24,9 @@ export interface Bench {
   readonly descriptorLimit: number;
 }
 
+/** What the generator does to whatever server. */
+export type Load = Omit<LoadOptions, 'port'>;
+
 /** By key of the figure. */
 export type Sample = Readonly<Record<string, Quantity>>;
 
@@ -31,6 +34,8 @@ export interface Scenario extends ScenarioInfo {
   readonly protocol: Protocol;
   /** Programs from the path without which it cannot be measured. */
   readonly needs?: readonly string[];
+  /** Of scenarios that consist of nothing but a load: what the generator does. Their costs can be taken apart. */
+  readonly load?: Load;
   /**
    * Measures once, with a fresh server.
    * @throws Refusal when the server did not do its work

@@ -1,6 +1,6 @@
 /** Small messages, as many as go: ping-pong and pipelined lines. */
 import type { Scenario } from './scenario.js';
-import { cpuFigure, DETAILS, measureTraffic, rateFigure } from './traffic.js';
+import { cpuFigure, DETAILS, rateFigure, traffic } from './traffic.js';
 
 export const MESSAGE_BYTES = 64;
 export const FEW_CONNECTIONS = 64;
@@ -37,8 +37,7 @@ function pingPong(count: number, contestants: readonly string[], quick: boolean)
       { contestant: 'epoll', title: 'C epoll' },
     ],
     pair: EPOLL_PAIR,
-    measure: (bench, launch, round) =>
-      measureTraffic(bench, launch, round, { mode: 'closed', framing: 'raw', connections, size: MESSAGE_BYTES, inFlight: 1 }),
+    ...traffic({ mode: 'closed', framing: 'raw', connections, size: MESSAGE_BYTES, inFlight: 1 }),
   };
 }
 
@@ -58,14 +57,13 @@ function lines(inFlight: number, contestants: readonly string[]): Scenario {
       { contestant: 'epoll', title: 'C epoll' },
     ].filter((reference) => contestants.includes(reference.contestant)),
     pair: EPOLL_PAIR,
-    measure: (bench, launch, round) =>
-      measureTraffic(bench, launch, round, {
-        mode: 'closed',
-        framing: 'lines',
-        connections: FEW_CONNECTIONS,
-        size: MESSAGE_BYTES,
-        inFlight,
-      }),
+    ...traffic({
+      mode: 'closed',
+      framing: 'lines',
+      connections: FEW_CONNECTIONS,
+      size: MESSAGE_BYTES,
+      inFlight,
+    }),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Other kinds of traffic: streams, churn, a fixed rate, one speaker and many listeners. */
 import type { Scenario } from './scenario.js';
 import { EPOLL_PAIR, FEW_CONNECTIONS, MESSAGE_BYTES } from './scenarios-messages.js';
-import { cpuFigure, DETAILS, measureTraffic, rateFigure } from './traffic.js';
+import { cpuFigure, DETAILS, rateFigure, traffic } from './traffic.js';
 
 const STREAM_BYTES = 65_536;
 const STREAM_CONNECTIONS = 8;
@@ -35,14 +35,13 @@ const stream: Scenario = {
   title: `${STREAM_BYTES / 1024} KiB there and back on ${STREAM_CONNECTIONS} connections`,
   parameters: { connections: STREAM_CONNECTIONS, inFlight: 1, bytes: STREAM_BYTES },
   figures: [cpuFigure('64 KiB'), rateFigure('64 KiB'), ...DETAILS],
-  measure: (bench, launch, round) =>
-    measureTraffic(bench, launch, round, {
-      mode: 'closed',
-      framing: 'raw',
-      connections: STREAM_CONNECTIONS,
-      size: STREAM_BYTES,
-      inFlight: 1,
-    }),
+  ...traffic({
+    mode: 'closed',
+    framing: 'raw',
+    connections: STREAM_CONNECTIONS,
+    size: STREAM_BYTES,
+    inFlight: 1,
+  }),
 };
 
 const churn: Scenario = {
@@ -51,8 +50,7 @@ const churn: Scenario = {
   title: `connect, ${MESSAGE_BYTES} bytes there and back, reset; ${CHURN_CONNECTIONS} at a time`,
   parameters: { connections: CHURN_CONNECTIONS, inFlight: 1, bytes: MESSAGE_BYTES },
   figures: [cpuFigure('connection'), rateFigure('connections'), ...DETAILS],
-  measure: (bench, launch, round) =>
-    measureTraffic(bench, launch, round, { mode: 'churn', framing: 'raw', connections: CHURN_CONNECTIONS, size: MESSAGE_BYTES }),
+  ...traffic({ mode: 'churn', framing: 'raw', connections: CHURN_CONNECTIONS, size: MESSAGE_BYTES }),
 };
 
 function openLoop(quick: boolean): Scenario {
@@ -71,14 +69,13 @@ function openLoop(quick: boolean): Scenario {
       cpuFigure('message'),
       { key: 'rate', title: '', unit: 'messages/s', digits: 0 },
     ],
-    measure: (bench, launch, round) =>
-      measureTraffic(bench, launch, round, {
-        mode: 'open',
-        framing: 'raw',
-        connections: FEW_CONNECTIONS,
-        size: MESSAGE_BYTES,
-        perSecond,
-      }),
+    ...traffic({
+      mode: 'open',
+      framing: 'raw',
+      connections: FEW_CONNECTIONS,
+      size: MESSAGE_BYTES,
+      perSecond,
+    }),
   };
 }
 
@@ -92,8 +89,7 @@ function broadcast(quick: boolean): Scenario {
     parameters: { connections, bytes: MESSAGE_BYTES },
     figures: [cpuFigure('delivery'), rateFigure('deliveries'), ...DETAILS],
     contestants: ['netmux-native', 'netmux-node', 'net', 'net-newest', 'epoll', 'epoll-again'],
-    measure: (bench, launch, round) =>
-      measureTraffic(bench, launch, round, { mode: 'broadcast', framing: 'lines', connections, size: MESSAGE_BYTES }),
+    ...traffic({ mode: 'broadcast', framing: 'lines', connections, size: MESSAGE_BYTES }),
   };
 }
 

@@ -15,7 +15,7 @@ export type Grounds = Pick<Bench, 'binaries' | 'runtimes' | 'cores'>;
 /** A Node process on a busy machine starts in a second, under emulation in ten. */
 const START_TIMEOUT_MS = 120_000;
 
-/** What a server may take to end after SIGTERM before it is killed. */
+/** Unless said otherwise. */
 const STOP_TIMEOUT_MS = 2000;
 
 /** Examples and contestants print this as soon as they can be connected to. */
@@ -132,10 +132,11 @@ export class ServerProcess {
 
   /**
    * Resolves when the server can be connected to.
+   * @param altered what is run in the place of its command
    * @throws StartError when it ends before or takes too long
    */
-  static async start(launch: Launch, grounds: Grounds): Promise<ServerProcess> {
-    const command = await commandFor(launch, grounds);
+  static async start(launch: Launch, grounds: Grounds, altered = (command: Command): Command => command): Promise<ServerProcess> {
+    const command = altered(await commandFor(launch, grounds));
     const server = new ServerProcess(spawnPinned(command.file, command.args, grounds.cores.server, command.environment), command);
     try {
       await server.becomeReady();
@@ -155,11 +156,12 @@ export class ServerProcess {
     if (this.hasEnded()) throw new StartError(`the server ended (${this.child.exitCode ?? this.child.signalCode})`, this.output);
   }
 
-  async stop(): Promise<void> {
+  /** @param timeoutMs what it may take to end before it is killed */
+  async stop(timeoutMs = STOP_TIMEOUT_MS): Promise<void> {
     if (this.hasEnded()) return;
     const ended = once(this.child, 'exit');
     this.child.kill('SIGTERM');
-    const kill = setTimeout(() => this.child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    const kill = setTimeout(() => this.child.kill('SIGKILL'), timeoutMs);
     await ended;
     clearTimeout(kill);
   }

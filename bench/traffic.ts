@@ -1,10 +1,10 @@
 /** One measurement of a server under load: what every scenario of messages has in common. */
 import type { Launch } from './contestants.js';
-import type { LoadGenerator, LoadOptions, LoadResult } from './load-generator.js';
+import type { LoadGenerator, LoadResult } from './load-generator.js';
 import { ProcessorWatch } from './noise.js';
 import { type CpuTime, cpuTimeBetween, readCpuTime, readSwitches } from './process-figures.js';
 import type { Figure } from './results.js';
-import { type Bench, type Sample, withLoad, withServer } from './scenario.js';
+import { type Bench, type Load, type Sample, type Scenario, withLoad, withServer } from './scenario.js';
 import type { ServerProcess } from './server-process.js';
 import { quantity } from './statistics.js';
 import { SystemCallCounter, totalOf } from './system-calls.js';
@@ -78,8 +78,13 @@ async function countCalls(server: ServerProcess, generator: LoadGenerator): Prom
   };
 }
 
+/** What a scenario measures that consists of a load. */
+export function traffic(load: Load): Pick<Scenario, 'load' | 'measure'> {
+  return { load, measure: (bench, launch, round) => measureTraffic(bench, launch, round, load) };
+}
+
 /** Warms a fresh server up, measures it, and in the first round counts its system calls. */
-export async function measureTraffic(bench: Bench, launch: Launch, round: number, load: Omit<LoadOptions, 'port'>): Promise<Sample> {
+async function measureTraffic(bench: Bench, launch: Launch, round: number, load: Load): Promise<Sample> {
   const { warmupMs, windowMs: durationMs, quick } = bench.options;
   const countMs = round > 0 ? 0 : quick ? QUICK_COUNT_MS : COUNT_MS;
   return withServer(bench, launch, (server) =>

@@ -1,0 +1,99 @@
+/**
+ * Instructions in user space for each message, counted by valgrind's callgrind. The count does not depend on what else the
+ * machine does: two runs differ by what V8 compiles and when it collects garbage, and these have lines of their own.
+ */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { type CallgrindCosts, parseCallgrind } from './callgrind-file.js';
+import { CompiledCode } from './compiled-code.js';
+import { costLines, type Place, type Profile } from './profile.js';
+import type { Command } from './server-process.js';
+import { findOnPath } from './toolchain.js';
+
+const CONTROL_TIMEOUT_MS = 60_000;
+
+/** Under valgrind everything is thirty times slower, and V8 compiles what it has seen often: the warm-up must be long. */
+const WARMUP_MS = 15_000;
+const DURATION_MS = 5000;
+
+/** What V8 does now and then, and not for a message. */
+const KINDS: readonly (readonly [kind: string, functions: RegExp])[] = [
+  ['V8, garbage collection', /Mark|Scaveng|Sweep|Evacuat|Heap|GC|Visit|Iterate|PointersUpdating|StringTable|Space|Compact|Weak/],
+  ['V8, compilation', /compiler|Compil|Turbo|Maglev|Baseline|Sparkplug|Parser|Optimiz|Register|Assembler|Schedul|Graph/],
+];
+
+function kindOf(object: string, name: string): string {
+  if (object === '' || object === '???') return 'compiled JavaScript';
+  const file = object.slice(object.lastIndexOf('/') + 1);
+  if (name.startsWith('Builtins_')) return 'V8, builtins';
+  if (!name.includes('v8::')) return file;
+  return KINDS.find(([, functions]) => functions.test(name))?.[0] ?? 'V8, other';
+}
+
+export class CallgrindProfile implements Profile {
+  readonly warmupMs: number;
+  readonly durationMs: number;
+  private readonly file: string;
+  private pid = 0;
+
+  constructor(
+    private readonly place: Place,
+    quick: boolean,
+  ) {
+    this.warmupMs = quick ? 500 : WARMUP_MS;
+    this.durationMs = quick ? 500 : DURATION_MS;
+    this.file = `${place.stem}.callgrind.out`;
+  }
+
+  command(command: Command): Command {
+    const valgrind = findOnPath('valgrind');
+    if (valgrind === undefined) throw new Error('valgrind is not on the path');
+    // V8 writes code: valgrind has to look at it again. One thread, so that collecting and compiling is counted where it belongs.
+    const options = ['--tool=callgrind', '--instr-atstart=no', '--smc-check=all-non-file', `--callgrind-out-file=${this.file}`];
+    const node = this.place.isNode ? ['--single-threaded', '--perf-basic-prof'] : [];
+    return { ...command, file: valgrind, args: [...options, command.file, ...node, ...command.args] };
+  }
+
+  async begin(pid: number): Promise<void> {
+    this.pid = pid;
+    this.control(pid, '-i', 'on');
+  }
+
+  async end(pid: number): Promise<void> {
+    this.control(pid, '-i', 'off');
+    this.control(pid, '-d');
+  }
+
+  async report(messages: number): Promise<readonly string[]> {
+    // The first dump; the second one, at the end, is empty.
+    const costs = parseCallgrind(readFileSync(`${this.file}.1`, 'latin1'));
+    const total = costs.reduce((sum, { self }) => sum + self, 0);
+    const by = (keyOf: (cost: CallgrindCosts) => string): Map<string, number> => {
+      const sums = new Map<string, number>();
+      for (const cost of costs) sums.set(keyOf(cost), (sums.get(keyOf(cost)) ?? 0) + cost.self / messages);
+      return sums;
+    };
+    const code = CompiledCode.take(this.pid);
+    const functions = by(({ object, name }) => `${kindOf(object, name)}  ${code.nameOf(name)}`);
+    const own = new Map([...functions].filter(([name]) => !name.startsWith('V8, garbage') && !name.startsWith('V8, compilation')));
+    return [
+      `${(total / messages).toFixed(0)} instructions/message over ${messages} messages`,
+      ...costLines(
+        by(({ object, name }) => kindOf(object, name)),
+        10,
+        0,
+        '',
+      ),
+      'by function, without collecting and compiling:',
+      ...costLines(own, 20, 1, ''),
+    ];
+  }
+
+  private control(pid: number, ...args: string[]): void {
+    const { status, stderr, stdout } = spawnSync('callgrind_control', [...args, String(pid)], {
+      encoding: 'utf8',
+      timeout: CONTROL_TIMEOUT_MS,
+    });
+    if (status !== 0) throw new Error(`callgrind_control: ${(stderr || stdout).trim().split('\n')[0]}`);
+  }
+}

@@ -1,0 +1,124 @@
+/** `npm run bench -- --profile NAME`: where the time of a scenario goes, for each message. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CallgrindProfile } from './profile-callgrind.js';
+import { CallsProfile } from './profile-calls.js';
+import { PerfProfile } from './profile-perf.js';
+import { V8Profile } from './profile-v8.js';
+import type { Missing } from './rounds.js';
+import { type Bench, type Entry, entries, type Load, type Scenario, withLoad } from './scenario.js';
+import { type Command, ServerProcess } from './server-process.js';
+import { ROOT } from './toolchain.js';
+
+/** Who is taken apart: us, what we replace, and what the machine allows. */
+const PROFILED = ['netmux-native', 'net', 'epoll'];
+
+/** A tool that writes a file when the server ends needs its time. */
+const STOP_TIMEOUT_MS = 20_000;
+
+/** Where one profile of one server goes. */
+export interface Place {
+  /** Path without an ending. */
+  readonly stem: string;
+  /** Whether the server is JavaScript on Node, which takes options. */
+  readonly isNode: boolean;
+}
+
+/** One tool at work on one server. */
+export interface Profile {
+  /** What the load is before and while the tool looks. */
+  readonly warmupMs: number;
+  readonly durationMs: number;
+  command(command: Command): Command;
+  begin(pid: number): Promise<void>;
+  /** The server still runs. */
+  end(pid: number): Promise<void>;
+  /**
+   * The server has ended.
+   * @returns lines for the terminal, or in one line why there are none
+   */
+  report(messages: number): Promise<readonly string[]>;
+}
+
+/** `undefined` where the tool is of no use, such as V8's for a program in C. */
+export type ProfileMaker = (place: Place, quick: boolean) => Profile | undefined;
+
+interface Tool {
+  readonly title: string;
+  readonly make: ProfileMaker;
+}
+
+const TOOLS: readonly Tool[] = [
+  { title: 'system calls (strace)', make: (place, quick) => new CallsProfile(place, quick) },
+  { title: 'instructions in user space (callgrind)', make: (place, quick) => new CallgrindProfile(place, quick) },
+  { title: 'samples, kernel included (perf)', make: (place, quick) => new PerfProfile(place, quick) },
+  { title: 'JavaScript (V8)', make: (place, quick) => (place.isNode ? new V8Profile(place, quick) : undefined) },
+];
+
+async function runTool(bench: Bench, { launch }: Entry, load: Load, profile: Profile): Promise<readonly string[]> {
+  const server = await ServerProcess.start(launch, bench, (command) => profile.command(command));
+  let messages = 0;
+  try {
+    const timed = { ...load, warmupMs: profile.warmupMs, durationMs: profile.durationMs, port: server.port };
+    await withLoad(bench, timed, async (generator) => {
+      await generator.reach('warm');
+      await profile.begin(server.pid);
+      generator.proceed();
+      ({ messages } = await generator.result());
+      await profile.end(server.pid);
+    });
+  } finally {
+    await server.stop(STOP_TIMEOUT_MS);
+  }
+  return profile.report(messages);
+}
+
+/** Prints as it goes, and writes the same and the tools' own files to bench/profiles/. */
+export async function profileScenario(
+  bench: Bench,
+  scenario: Scenario,
+  load: Load,
+  missing: Missing,
+  say: (line: string) => void,
+): Promise<void> {
+  const folder = join(ROOT, 'bench/profiles', scenario.name);
+  mkdirSync(folder, { recursive: true });
+  const written: string[] = [];
+  const print = (line: string): void => {
+    written.push(line);
+    say(line);
+  };
+  print(`${scenario.name}: ${scenario.title}`);
+  for (const entry of entries(scenario).filter(({ contestant: { id } }) => PROFILED.includes(id) && !missing.has(id))) {
+    const { id, title } = entry.contestant;
+    for (const tool of TOOLS) {
+      const profile = tool.make({ stem: join(folder, id), isNode: 'script' in entry.launch }, bench.options.quick);
+      if (profile === undefined) continue;
+      print(`\n${title} · ${tool.title}`);
+      for (const line of await lines(runTool(bench, entry, load, profile))) print(`  ${line}`);
+    }
+  }
+  writeFileSync(join(folder, 'summary.txt'), `${written.join('\n')}\n`);
+  say(`\nwritten to ${folder}`);
+}
+
+/** A tool that does not work here is a line. */
+async function lines(result: Promise<readonly string[]>): Promise<readonly string[]> {
+  try {
+    return await result;
+  } catch (error) {
+    return [`not available: ${error instanceof Error ? error.message : String(error)}`];
+  }
+}
+
+/** A table of costs, the largest first. `digits` behind the point. */
+export function costLines(costs: ReadonlyMap<string, number>, most: number, digits: number, unit: string): string[] {
+  const sorted = [...costs].sort(([, a], [, b]) => b - a);
+  const shown = sorted.slice(0, most).map(([name, cost]) => [cost.toFixed(digits), name] as const);
+  const width = Math.max(0, ...shown.map(([cost]) => cost.length));
+  const rest = sorted.slice(most).reduce((sum, [, cost]) => sum + cost, 0);
+  return [
+    ...shown.map(([cost, name]) => `${cost.padStart(width)} ${unit}  ${name}`),
+    ...(rest > 0 ? [`${rest.toFixed(digits).padStart(width)} ${unit}  in ${sorted.length - most} others`] : []),
+  ];
+}
