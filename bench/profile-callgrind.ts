@@ -48,9 +48,10 @@ export class CallgrindProfile implements Profile {
   command(command: Command): Command {
     const valgrind = findOnPath('valgrind');
     if (valgrind === undefined) throw new Error('valgrind is not on the path');
-    // V8 writes code: valgrind has to look at it again. One thread, so that collecting and compiling is counted where it belongs.
+    // V8 writes code: valgrind has to look at it again. One thread, so that collecting and compiling is counted where it belongs;
+    // and no collection just because the process has been quiet for eight seconds, which is none of a message's business.
     const options = ['--tool=callgrind', '--instr-atstart=no', '--smc-check=all-non-file', `--callgrind-out-file=${this.file}`];
-    const node = this.place.isNode ? ['--single-threaded', '--perf-basic-prof'] : [];
+    const node = this.place.isNode ? ['--single-threaded', '--no-memory-reducer', '--perf-basic-prof'] : [];
     return { ...command, file: valgrind, args: [...options, command.file, ...node, ...command.args] };
   }
 
