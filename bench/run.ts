@@ -6,7 +6,7 @@ import { comparisonLines } from './compare.js';
 import { chooseCores, readMachine } from './machine.js';
 import { type Options, parseOptions, USAGE, UsageError } from './options.js';
 import { readDescriptorLimit } from './process-figures.js';
-import { profileScenario } from './profile.js';
+import { profileScenario } from './profile/profile.js';
 import { machineLines, tableLines } from './report.js';
 import { defaultFile, readMillions, readResults, writeResults } from './result-files.js';
 import { hasRefusals, RESULTS_FORMAT, type ResultRow, type Results, type ScenarioInfo } from './results.js';
@@ -36,7 +36,7 @@ function choose(scenarios: readonly Scenario[], only: readonly string[]): Scenar
   return scenarios.filter((scenario) => only.length === 0 || only.some((name) => scenario.name.startsWith(name)));
 }
 
-/** On a terminal one line that changes; elsewhere a line for each scenario, since the tables come soon enough. */
+/** On a terminal one line that changes; elsewhere `measure` says a line for each scenario. */
 const showProgress: Progress = (scenario, round, contestant) => {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${scenario.name}, round ${round + 1}: ${contestant.title}`);
 };
@@ -81,6 +81,7 @@ async function measure(bench: Bench, empty: Results): Promise<Results> {
   say(machineLines(head));
   const rows: ResultRow[] = [];
   for (const [index, scenario] of chosen.entries()) {
+    if (!process.stderr.isTTY) say(['', `measuring ${scenario.name}, ${index + 1} of ${chosen.length}`]);
     rows.push(...(await runScenario(bench, missing, scenario, showProgress)));
     clearProgress();
     say(['', ...tableLines(summarize({ ...head, rows }, scenarios[index]!))]);

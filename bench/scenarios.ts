@@ -1,13 +1,13 @@
 /** All that is measured, in the order of the report. */
 import { type Contestant, contestant, type Protocol } from './contestants.js';
 import type { Bench, Scenario } from './scenario.js';
-import { httpScenario } from './scenarios-http.js';
-import { idleScenario } from './scenarios-idle.js';
-import { messageScenarios } from './scenarios-messages.js';
-import { programScenarios } from './scenarios-programs.js';
-import { respScenarios } from './scenarios-resp.js';
-import { timerScenarios } from './scenarios-timers.js';
-import { trafficScenarios } from './scenarios-traffic.js';
+import { httpScenario } from './scenarios/http.js';
+import { idleScenario } from './scenarios/idle.js';
+import { messageScenarios } from './scenarios/messages.js';
+import { programScenarios } from './scenarios/programs.js';
+import { respScenarios } from './scenarios/resp.js';
+import { timerScenarios } from './scenarios/timers.js';
+import { trafficScenarios } from './scenarios/traffic.js';
 import type { Target } from './targets.js';
 
 export function allScenarios(bench: Pick<Bench, 'options' | 'descriptorLimit'>): Scenario[] {

@@ -1,7 +1,7 @@
 /** Other kinds of traffic: streams, churn, a fixed rate, one speaker and many listeners. */
-import type { Scenario } from './scenario.js';
-import { EPOLL_PAIR, FEW_CONNECTIONS, MESSAGE_BYTES } from './scenarios-messages.js';
-import { cpuFigure, DETAILS, rateFigure, traffic } from './traffic.js';
+import type { Scenario } from '../scenario.js';
+import { cpuFigure, DETAILS, rateFigure, traffic } from '../traffic.js';
+import { EPOLL_PAIR, FEW_CONNECTIONS, MESSAGE_BYTES } from './messages.js';
 
 const STREAM_BYTES = 65_536;
 const STREAM_CONNECTIONS = 8;

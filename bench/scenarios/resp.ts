@@ -1,12 +1,12 @@
 /** PING in the Redis protocol, by redis-benchmark. */
-import type { Launch } from './contestants.js';
-import { ProcessorWatch } from './noise.js';
-import { cpuTimeBetween, readCpuTime } from './process-figures.js';
-import { REDIS_CLIENTS, runRedisBenchmark } from './redis-benchmark.js';
-import { type Bench, type Sample, type Scenario, withLoad, withServer } from './scenario.js';
-import type { ServerProcess } from './server-process.js';
-import { quantity } from './statistics.js';
-import { cpuFigure, cpuSample, DETAILS, rateFigure } from './traffic.js';
+import type { Launch } from '../contestants.js';
+import { ProcessorWatch } from '../noise.js';
+import { cpuTimeBetween, readCpuTime } from '../process-figures.js';
+import { REDIS_CLIENTS, runRedisBenchmark } from '../redis-benchmark.js';
+import { type Bench, type Sample, type Scenario, withLoad, withServer } from '../scenario.js';
+import type { ServerProcess } from '../server-process.js';
+import { quantity } from '../statistics.js';
+import { cpuFigure, cpuSample, DETAILS, rateFigure } from '../traffic.js';
 
 const PIPELINES = [16, 64];
 

@@ -1,14 +1,15 @@
 /** `npm run bench -- --profile NAME`: where the time of a scenario goes, for each message. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CallgrindProfile } from './profile-callgrind.js';
-import { CallsProfile } from './profile-calls.js';
-import { PerfProfile } from './profile-perf.js';
-import { V8Profile } from './profile-v8.js';
-import type { Missing } from './rounds.js';
-import { type Bench, type Entry, entries, type Load, type Scenario, withLoad } from './scenario.js';
-import { type Command, ServerProcess } from './server-process.js';
-import { ROOT } from './toolchain.js';
+import type { Missing } from '../rounds.js';
+import { type Bench, type Entry, entries, type Load, type Scenario, withLoad } from '../scenario.js';
+import { ServerProcess } from '../server-process.js';
+import { ROOT } from '../toolchain.js';
+import { CallgrindProfile } from './callgrind.js';
+import { CallsProfile } from './calls.js';
+import { PerfProfile } from './perf.js';
+import type { Place, Profile } from './tool.js';
+import { V8Profile } from './v8.js';
 
 /** Who is taken apart: us, what we replace, and what the machine allows. */
 const PROFILED = ['netmux-native', 'net', 'epoll'];
@@ -16,32 +17,8 @@ const PROFILED = ['netmux-native', 'net', 'epoll'];
 /** A tool that writes a file when the server ends needs its time. */
 const STOP_TIMEOUT_MS = 20_000;
 
-/** Where one profile of one server goes. */
-export interface Place {
-  /** Path without an ending. */
-  readonly stem: string;
-  /** Whether the server is JavaScript on Node, which takes options. */
-  readonly isNode: boolean;
-}
-
-/** One tool at work on one server. */
-export interface Profile {
-  /** What the load is before and while the tool looks. */
-  readonly warmupMs: number;
-  readonly durationMs: number;
-  command(command: Command): Command;
-  begin(pid: number): Promise<void>;
-  /** The server still runs. */
-  end(pid: number): Promise<void>;
-  /**
-   * The server has ended.
-   * @returns lines for the terminal, or in one line why there are none
-   */
-  report(messages: number): Promise<readonly string[]>;
-}
-
 /** `undefined` where the tool is of no use, such as V8's for a program in C. */
-export type ProfileMaker = (place: Place, quick: boolean) => Profile | undefined;
+type ProfileMaker = (place: Place, quick: boolean) => Profile | undefined;
 
 interface Tool {
   readonly title: string;
@@ -109,16 +86,4 @@ async function lines(result: Promise<readonly string[]>): Promise<readonly strin
   } catch (error) {
     return [`not available: ${error instanceof Error ? error.message : String(error)}`];
   }
-}
-
-/** A table of costs, the largest first. `digits` behind the point. */
-export function costLines(costs: ReadonlyMap<string, number>, most: number, digits: number, unit: string): string[] {
-  const sorted = [...costs].sort(([, a], [, b]) => b - a);
-  const shown = sorted.slice(0, most).map(([name, cost]) => [cost.toFixed(digits), name] as const);
-  const width = Math.max(0, ...shown.map(([cost]) => cost.length));
-  const rest = sorted.slice(most).reduce((sum, [, cost]) => sum + cost, 0);
-  return [
-    ...shown.map(([cost, name]) => `${cost.padStart(width)} ${unit}  ${name}`),
-    ...(rest > 0 ? [`${rest.toFixed(digits).padStart(width)} ${unit}  in ${sorted.length - most} others`] : []),
-  ];
 }

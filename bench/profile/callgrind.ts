@@ -4,11 +4,11 @@
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import type { Command } from '../server-process.js';
+import { findOnPath } from '../toolchain.js';
 import { type CallgrindCosts, parseCallgrind } from './callgrind-file.js';
 import { CompiledCode } from './compiled-code.js';
-import { costLines, type Place, type Profile } from './profile.js';
-import type { Command } from './server-process.js';
-import { findOnPath } from './toolchain.js';
+import { costLines, type Place, type Profile } from './tool.js';
 
 const CONTROL_TIMEOUT_MS = 60_000;
 

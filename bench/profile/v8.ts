@@ -1,8 +1,8 @@
 /** V8's own profile: which JavaScript function the time is spent in. */
 import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { costLines, type Place, type Profile } from './profile.js';
-import type { Command } from './server-process.js';
+import type { Command } from '../server-process.js';
+import { costLines, type Place, type Profile } from './tool.js';
 
 /** A server that is killed by a signal writes no profile; one that exits does. */
 const EXIT_ON_SIGNAL = 'data:text/javascript,process.once("SIGTERM",()=>process.exit())';

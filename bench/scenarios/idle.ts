@@ -1,9 +1,9 @@
 /** What a connection costs that has nothing to say. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Launch } from './contestants.js';
-import { readMemory } from './process-figures.js';
-import { type Bench, type Sample, type Scenario, withLoad, withServer } from './scenario.js';
-import { quantity } from './statistics.js';
+import type { Launch } from '../contestants.js';
+import { readMemory } from '../process-figures.js';
+import { type Bench, type Sample, type Scenario, withLoad, withServer } from '../scenario.js';
+import { quantity } from '../statistics.js';
 
 const CONNECTIONS = 15_000;
 const QUICK_CONNECTIONS = 1000;

@@ -1,8 +1,8 @@
 /** What shows without a load: the time to import the package, and a million timers. */
-import type { Launch } from './contestants.js';
-import { runContestant } from './programs.js';
-import type { Bench, Sample, Scenario } from './scenario.js';
-import { median, quantity } from './statistics.js';
+import type { Launch } from '../contestants.js';
+import { runContestant } from '../programs.js';
+import type { Bench, Sample, Scenario } from '../scenario.js';
+import { median, quantity } from '../statistics.js';
 
 /** Processes of a round; the median of them counts. */
 const STARTS = 10;

@@ -1,6 +1,6 @@
 /** Small messages, as many as go: ping-pong and pipelined lines. */
-import type { Scenario } from './scenario.js';
-import { cpuFigure, DETAILS, rateFigure, traffic } from './traffic.js';
+import type { Scenario } from '../scenario.js';
+import { cpuFigure, DETAILS, rateFigure, traffic } from '../traffic.js';
 
 export const MESSAGE_BYTES = 64;
 export const FEW_CONNECTIONS = 64;

@@ -1,8 +1,8 @@
 /** System calls of a server for each message. */
 import { writeFileSync } from 'node:fs';
-import { costLines, type Place, type Profile } from './profile.js';
-import type { Command } from './server-process.js';
-import { SystemCallCounter, type SystemCalls, totalOf } from './system-calls.js';
+import type { Command } from '../server-process.js';
+import { SystemCallCounter, type SystemCalls, totalOf } from '../system-calls.js';
+import { costLines, type Place, type Profile } from './tool.js';
 
 export class CallsProfile implements Profile {
   readonly warmupMs: number;

@@ -3,11 +3,11 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type CpuTime, cpuTimeBetween, readCpuTime } from '../process-figures.js';
+import type { Command } from '../server-process.js';
+import { findOnPath } from '../toolchain.js';
 import { CompiledCode } from './compiled-code.js';
-import { type CpuTime, cpuTimeBetween, readCpuTime } from './process-figures.js';
-import { costLines, type Place, type Profile } from './profile.js';
-import type { Command } from './server-process.js';
-import { findOnPath } from './toolchain.js';
+import { costLines, type Place, type Profile } from './tool.js';
 
 /** Not a divisor of any timer's rate. */
 const SAMPLES_PER_SECOND = 1997;

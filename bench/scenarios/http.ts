@@ -1,14 +1,14 @@
 /** HTTP says hello to wrk. */
 import { get } from 'node:http';
-import type { Launch } from './contestants.js';
-import { Refusal } from './load-generator.js';
-import { ProcessorWatch } from './noise.js';
-import { cpuTimeBetween, readCpuTime } from './process-figures.js';
-import { type Ended, runToEnd } from './programs.js';
-import { type Bench, type Sample, type Scenario, withServer } from './scenario.js';
-import type { ServerProcess } from './server-process.js';
-import { quantity } from './statistics.js';
-import { cpuFigure, cpuSample, DETAILS, rateFigure } from './traffic.js';
+import type { Launch } from '../contestants.js';
+import { Refusal } from '../load-generator.js';
+import { ProcessorWatch } from '../noise.js';
+import { cpuTimeBetween, readCpuTime } from '../process-figures.js';
+import { type Ended, runToEnd } from '../programs.js';
+import { type Bench, type Sample, type Scenario, withServer } from '../scenario.js';
+import type { ServerProcess } from '../server-process.js';
+import { quantity } from '../statistics.js';
+import { cpuFigure, cpuSample, DETAILS, rateFigure } from '../traffic.js';
 
 const CONNECTIONS = 64;
 const BODY = 'Hello, World!\n';
