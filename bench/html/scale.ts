@@ -41,11 +41,11 @@ export function stepScale(count: number): (index: number) => number {
   return (index) => (index + 0.5) / count;
 }
 
-/** From where on a number is written with its letter: ten thousand connections are read more easily than 10 k. */
+/** From where on a number is written with its letter: four digits are read more easily than 4.66 k. */
 const UNITS = [
   { from: 1e9, size: 1e9, letter: ' G' },
   { from: 1e6, size: 1e6, letter: ' M' },
-  { from: 2e4, size: 1e3, letter: ' k' },
+  { from: 1e4, size: 1e3, letter: ' k' },
 ] as const;
 
 const SIGNIFICANT_DIGITS = 3;

@@ -49,9 +49,11 @@ class Listener {
 
   constructor(private readonly log: Log) {}
 
-  hear(line: string): void {
+  /** @returns whether that was all */
+  hear(line: string): boolean {
     if (line.startsWith(RESULT_MARK)) this.result = JSON.parse(line.slice(RESULT_MARK.length)) as Measurement;
     else if (line !== '' && line !== `${STATUS_MARK}0`) this.log.add(line);
+    return this.result !== undefined;
   }
 }
 

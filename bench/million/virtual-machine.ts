@@ -26,17 +26,18 @@ function commandLine(machine: VirtualMachine): string[] {
 }
 
 /**
- * Runs the guest until it switches itself off.
- * @param onLine gets what it says
+ * Runs the guest until it switches itself off, or has said all that is wanted of it.
+ * @param onLine gets what it says, and tells whether that was all
  * @throws when it says nothing more, or the emulator fails
  */
-export async function runVirtualMachine(machine: VirtualMachine, onLine: (line: string) => void): Promise<void> {
+export async function runVirtualMachine(machine: VirtualMachine, onLine: (line: string) => boolean): Promise<void> {
   const child = spawn(machine.emulator, commandLine(machine), { stdio: ['ignore', 'pipe', 'pipe'] });
   const endWithUs = (): void => {
     child.kill('SIGKILL');
   };
   process.once('exit', endWithUs);
   let silent = false;
+  let finished = false;
   const watch = setTimeout(() => {
     silent = true;
     child.kill('SIGKILL');
@@ -45,11 +46,13 @@ export async function runVirtualMachine(machine: VirtualMachine, onLine: (line: 
   createInterface({ input: child.stderr }).on('line', (line) => complaints.push(line));
   createInterface({ input: child.stdout }).on('line', (line) => {
     watch.refresh();
-    onLine(line.trimEnd());
+    if (!onLine(line.trimEnd())) return;
+    finished = true;
+    child.kill('SIGKILL');
   });
   const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
   clearTimeout(watch);
   process.removeListener('exit', endWithUs);
   if (silent) throw new Error(`the virtual machine said nothing for ${SILENCE_MS / 60_000} minutes`);
-  if (status !== 0) throw new Error(`${machine.emulator} ended with ${status ?? signal}: ${complaints.join('\n')}`);
+  if (status !== 0 && !finished) throw new Error(`${machine.emulator} ended with ${status ?? signal}: ${complaints.join('\n')}`);
 }
