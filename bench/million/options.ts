@@ -19,7 +19,6 @@ export const USAGE = `npm run bench:million -- [options]
   --connections=N  how many (default ${DEFAULT_CONNECTIONS}, at most ${MOST_CONNECTIONS})
   --vm             in a virtual machine also where the descriptor limit of this one would do
   --memory=GIB     memory of the virtual machine (default: by the number of connections)
-  --kvm            let the processor run the guest, not an emulator: faster on real hardware, slower in a virtual machine
   --install        install the emulator if it is missing (Debian, as root)
   --out=FOLDER     where million-N.json and million-N.log go (default bench/results)
   --help           this text`;
@@ -28,7 +27,6 @@ export interface Options {
   readonly connections: number;
   readonly virtual: boolean;
   readonly memoryMiB: number;
-  readonly accelerated: boolean;
   readonly install: boolean;
   readonly out: string;
 }
@@ -50,7 +48,6 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     connections,
     virtual: values.vm ?? false,
     memoryMiB: Math.ceil(memoryGiB === undefined ? BASE_MEMORY_MIB + (connections * CONNECTION_MEMORY_KIB) / 1024 : memoryGiB * 1024),
-    accelerated: values.kvm ?? false,
     install: values.install ?? false,
     out: values.out ?? join(ROOT, 'bench/results'),
   };
@@ -64,7 +61,6 @@ function parse(args: readonly string[]) {
         connections: { type: 'string' },
         vm: { type: 'boolean' },
         memory: { type: 'string' },
-        kvm: { type: 'boolean' },
         install: { type: 'boolean' },
         out: { type: 'string' },
         help: { type: 'boolean' },

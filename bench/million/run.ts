@@ -63,7 +63,7 @@ function availableMiB(): number {
 }
 
 async function measureInGuest(options: Options, loadGenerator: string, log: Log, listener: Listener): Promise<string> {
-  const { connections, memoryMiB, accelerated } = options;
+  const { connections, memoryMiB } = options;
   if (process.arch !== 'x64')
     throw new Missing(`the guest is an x86-64 machine and would run this machine's node, which is for ${process.arch}`);
   const { emulator, kernel, busybox } = findParts(options.install);
@@ -76,10 +76,10 @@ async function measureInGuest(options: Options, loadGenerator: string, log: Log,
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const initramfs = join(folder, 'initramfs');
   writeFileSync(initramfs, packGuest(busybox, loadGenerator, connections, MESSAGE_BYTES));
-  const machine = { emulator, kernel, initramfs, memoryMiB, processors: GUEST_PROCESSORS, accelerated };
-  log.add(`starting a virtual machine: ${memoryMiB} MiB, ${GUEST_PROCESSORS} processors, ${accelerated ? 'KVM' : 'emulated'}`);
+  const machine = { emulator, kernel, initramfs, memoryMiB, processors: GUEST_PROCESSORS };
+  log.add(`starting a virtual machine: ${memoryMiB} MiB, ${GUEST_PROCESSORS} processors, emulated`);
   await runVirtualMachine(machine, (line) => listener.hear(line));
-  return `qemu, ${accelerated ? 'KVM' : 'software emulation'}`;
+  return 'qemu, software emulation';
 }
 
 async function measureHere(options: Options, listener: Listener): Promise<undefined> {
