@@ -1,3 +1,4 @@
+export type { EngineName, EngineObject } from './engine/engine.js';
 export { NetmuxError, type NetmuxErrorCode, NetmuxTypeError, type SystemError } from './errors.js';
 export type { CallbackError, MuxCallbacks } from './mux/callbacks.js';
 export type { ConnectOptions, ConnectPathOptions, ConnectPortOptions } from './mux/connect-options.js';

@@ -5,10 +5,15 @@
  *       it('...', async () => { const mux = new Mux({ engine }); ... });
  *     });
  */
-import { describe } from 'vitest';
+import { afterEach, beforeEach, describe } from 'vitest';
 import { loadAddon } from '../src/native/load.js';
+import { memoryNetwork, openMemoryNetwork } from './memory-sockets.js';
 
-export type TestedEngine = 'native' | 'node';
+/** An engine over sockets of the system. */
+export type SocketEngine = 'native' | 'node';
+
+/** 'memory' is the one of `netmux/testing`. */
+export type TestedEngine = SocketEngine | 'memory';
 
 /** Set by `npm test` where the addon can be built: its absence is then a failure, never a skipped test. */
 export const nativeRequired = process.env.NETMUX_REQUIRE_NATIVE === '1';
@@ -24,12 +29,45 @@ export const nativeFailure: unknown = (() => {
 })();
 
 /** All engines that are tested on this machine. A required one is in the list although it is missing, so that its tests fail. */
-export const engines: readonly TestedEngine[] = nativeFailure === undefined || nativeRequired ? ['native', 'node'] : ['node'];
+export const engines: readonly SocketEngine[] = nativeFailure === undefined || nativeRequired ? ['native', 'node'] : ['node'];
+
+let current: TestedEngine | undefined;
+
+/** The engine of the test that runs now, where it is one of `describeEngines`. */
+export function currentEngine(): TestedEngine | undefined {
+  return current;
+}
+
+/** For the option `engine`. */
+export function engineOption(engine: TestedEngine) {
+  return engine === 'memory' ? memoryNetwork().engine : engine;
+}
 
 /** `describe` for each engine, its name in the title; on a machine without the addon the native block is shown as skipped. */
-export function describeEngines(name: string, body: (engine: TestedEngine) => void): void {
-  describe.each([...engines])(`${name} (%s engine)`, body);
+export function describeEngines(name: string, body: (engine: SocketEngine) => void): void {
+  describeEach(engines, name, body);
+}
+
+/**
+ * `describeEngines`, and the engine in memory, too: for what needs neither a kernel nor a descriptor. So the engine that users test
+ * with is shown to be the same machine.
+ */
+export function describeAllEngines(name: string, body: (engine: TestedEngine) => void): void {
+  describeEach<TestedEngine>([...engines, 'memory'], name, body);
+}
+
+function describeEach<Engine extends TestedEngine>(tested: readonly Engine[], name: string, body: (engine: Engine) => void): void {
+  describe.each([...tested])(`${name} (%s engine)`, (engine: Engine) => {
+    beforeEach(() => {
+      current = engine;
+      if (engine === 'memory') openMemoryNetwork();
+    });
+    afterEach(() => {
+      current = undefined;
+    });
+    body(engine);
+  });
   if (!engines.includes('native')) {
-    describe.skip(`${name} (native engine) — skipped: no native addon here`, () => body('native'));
+    describe.skip(`${name} (native engine) — skipped: no native addon here`, () => body('native' as Engine));
   }
 }

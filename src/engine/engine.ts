@@ -10,7 +10,13 @@ import type { CommandRing } from './command-ring.js';
 export * from '../native/contract.js';
 export type { Address, CommandRing, SharedMemory };
 
-export type EngineName = 'native' | 'node';
+/** 'memory' is the one of `netmux/testing`. */
+export type EngineName = 'native' | 'node' | 'memory';
+
+/** An engine that was made elsewhere: `netmux/testing` makes one. What it offers is no part of the public interface. */
+export interface EngineObject {
+  readonly name: EngineName;
+}
 
 /** Length of the accept queue unless `backlog` says otherwise. The kernel caps it by net.core.somaxconn, 4096 on today's Linux. */
 export const DEFAULT_BACKLOG = 4096;
@@ -63,8 +69,7 @@ export interface Opened {
  * Errors are `SystemError`s with `code`, `errno`, `syscall` and, where there is one, `address` and `port`.
  * A method that an engine cannot offer throws `NETMUX_NOT_ON_THIS_ENGINE`.
  */
-export interface Engine {
-  readonly name: EngineName;
+export interface Engine extends EngineObject {
   readonly memory: SharedMemory;
   readonly ring: CommandRing;
   /** The bytes that `Data` and `Datagram` records of the current batch point into. The node engine replaces it for each chunk. */

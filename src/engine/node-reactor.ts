@@ -42,7 +42,7 @@ interface Leaving {
 export class NodeReactor implements NodeTurn {
   readonly memory: SharedMemory;
   readonly ring: CommandRing;
-  readonly slots: SlotTable;
+  readonly slots: SlotTable<NodeHandle>;
   readSlab: Buffer;
   lingering = 0;
 

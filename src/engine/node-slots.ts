@@ -1,5 +1,4 @@
 import type { SharedMemory } from '../native/shared-memory.js';
-import type { NodeHandle } from './node-handle.js';
 
 const NONE = -1;
 
@@ -7,9 +6,9 @@ const NONE = -1;
  * Which handle has which slot. Freed slots are used again in the order in which they were freed, so that a number
  * stays out of use as long as possible.
  */
-export class SlotTable {
+export class SlotTable<Owner extends { readonly slot: number }> {
   readonly #memory: SharedMemory;
-  readonly #handles: (NodeHandle | undefined)[] = [];
+  readonly #handles: (Owner | undefined)[] = [];
   readonly #nextFree: Int32Array;
   #firstFree = NONE;
   #lastFree = NONE;
@@ -31,16 +30,16 @@ export class SlotTable {
     return slot;
   }
 
-  occupy(handle: NodeHandle): void {
+  occupy(handle: Owner): void {
     this.#handles[handle.slot] = handle;
   }
 
   /** The owner of the slot at that generation; undefined for an earlier owner. */
-  find(slot: number, generation: number): NodeHandle | undefined {
+  find(slot: number, generation: number): Owner | undefined {
     return this.#memory.generation[slot] === generation ? this.#handles[slot] : undefined;
   }
 
-  at(slot: number): NodeHandle | undefined {
+  at(slot: number): Owner | undefined {
     return this.#handles[slot];
   }
 

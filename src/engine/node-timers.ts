@@ -41,6 +41,11 @@ export class NodeTimers {
     return this.#delivering;
   }
 
+  /** When a slot is to be looked at next; undefined when none is. */
+  get earliest(): number | undefined {
+    return this.#heap.earliest();
+  }
+
   /** Looks at a connection's limits of time from now on. */
   watchOver(slot: number, watch: TimeWatch): void {
     this.#watches.set(slot, watch);

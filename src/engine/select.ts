@@ -1,10 +1,15 @@
 import { NetmuxError, NetmuxTypeError } from '../errors.js';
-import type { Engine, EngineName } from './engine.js';
+import type { Engine, EngineName, EngineObject } from './engine.js';
 import { createNativeEngine } from './native-engine.js';
 import { NodeEngine } from './node-engine.js';
 
 /** What a user may ask for. */
-export type EngineWish = EngineName | 'auto';
+export type EngineWish = 'auto' | 'native' | 'node' | EngineObject;
+
+/** Whether a value is an engine. */
+export function isEngine(value: unknown): value is Engine {
+  return typeof value === 'object' && value !== null && 'attach' in value && 'ring' in value;
+}
 
 const VARIABLE = 'NETMUX_ENGINE';
 
@@ -23,6 +28,7 @@ let absence: NetmuxError | undefined;
  * @throws NetmuxTypeError if NETMUX_ENGINE has another value than `native`, `node` or `auto`
  */
 export function selectEngine(wish: EngineWish, warn: (line: string) => void): Engine {
+  if (typeof wish === 'object') return wish as Engine;
   const name = wish === 'auto' ? wishOfEnvironment() : wish;
   if (name === 'node') return nodeEngine();
   if (name === 'native') return nativeEngine();
@@ -36,7 +42,7 @@ export function selectEngine(wish: EngineWish, warn: (line: string) => void): En
   }
 }
 
-function wishOfEnvironment(): EngineWish {
+function wishOfEnvironment(): Exclude<EngineWish, EngineObject> {
   const value = process.env[VARIABLE];
   switch (value) {
     case undefined:

@@ -75,8 +75,8 @@ export class Listening extends SetUp {
 
   #opened(slot: number, kind: number): void {
     const plan = this.#plan;
-    const { paths } = this.dispatcher;
-    if ('path' in plan) paths.add(this.handle, plan.path);
+    const { paths, engine } = this.dispatcher;
+    if ('path' in plan && engine.name !== 'memory') paths.add(this.handle, plan.path);
     if (this.isOver) {
       paths.remove(this.handle);
       this.discard(slot);

@@ -1,4 +1,4 @@
-import type { EngineName } from '../engine/engine.js';
+import { type EngineWish, isEngine } from '../engine/select.js';
 import { NetmuxTypeError, shown } from '../errors.js';
 import { encodeBlock } from './cidr.js';
 import type { Handle } from './handle.js';
@@ -29,8 +29,9 @@ const MAX_EXEMPT_BLOCKS = 1024;
 export type OutbufferVerdict = 'close' | 'drop';
 
 export interface MuxOptions {
-  /** Which engine carries the sockets. Default: the environment variable NETMUX_ENGINE, else 'auto', native where it loads. */
-  readonly engine?: 'auto' | EngineName;
+  /** Which engine carries the sockets. Default: the environment variable NETMUX_ENGINE, else 'auto', native where it loads.
+   * Tests give one that is an object: `netmux/testing`. */
+  readonly engine?: EngineWish;
   /** Bytes of unsent output per connection; 0 = unlimited. Default 16 MiB. */
   readonly maxOutbuffer?: number;
   /** What a write over `maxOutbuffer` does: 'close' the connection (default), 'drop' the write, or what the function says. */
@@ -152,7 +153,7 @@ export const MUX_OPTIONS: Readonly<Record<keyof MuxOptions, MuxOptionRow>> = {
     default: 'auto',
     range: "'auto', 'native' or 'node'",
     meaning: 'the engine; auto: NETMUX_ENGINE, else native where it loads',
-    allows: isOneOf('auto', 'native', 'node'),
+    allows: (value) => isOneOf('auto', 'native', 'node')(value) || isEngine(value),
   },
   maxOutbuffer: {
     default: 16 * MIB,

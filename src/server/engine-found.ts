@@ -20,7 +20,8 @@ export function findEngine(): EngineFound {
   }
 }
 
-function found({ engine: name, dispatcher }: Mux, failure: string | undefined): EngineFound {
+function found({ engine, dispatcher }: Mux, failure: string | undefined): EngineFound {
+  const name = engine as EngineFound['name']; // that of tests is given, never found
   return { name, maxHandles: dispatcher.slots.memory.maxHandles, ...(name === 'node' && failure !== undefined && { failure }) };
 }
 

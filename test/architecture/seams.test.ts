@@ -14,7 +14,7 @@ const NEIGHBOURS: Record<string, readonly string[]> = {
   server: ['mux'],
   cli: ['server'],
   index: ['server', 'mux', 'engine'],
-  testing: ['engine', 'native'],
+  testing: ['mux', 'engine', 'native'],
 };
 
 const MAX_LINES = 500;

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { describeEngines } from '../engines.js';
+import { describeAllEngines } from '../engines.js';
 import { openScene } from './scene.js';
 
-describeEngines('addresses of a connection that is over', (engine) => {
+describeAllEngines('addresses of a connection that is over', (engine) => {
   for (const [end, how] of [
     ['both FINs', 'fin'],
     ['a reset', 'reset'],

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import type { Handle, InputBuffer, Mux, MuxCallbacks } from '../../src/index.js';
-import { describeEngines } from '../engines.js';
+import { describeAllEngines } from '../engines.js';
 import { Peer } from './peer.js';
 import { eventually, openMux, openScene } from './scene.js';
 
-describeEngines('callback objects', (engine) => {
+describeAllEngines('callback objects', (engine) => {
   it('an object of its own replaces the default for one handle; setting returns the previous one (S92)', async () => {
     const b: MuxCallbacks = {
       mux_input: (_, __, data) => {
@@ -178,7 +178,7 @@ describeEngines('callback objects', (engine) => {
   });
 });
 
-describeEngines('missing callbacks (D2)', (engine) => {
+describeAllEngines('missing callbacks (D2)', (engine) => {
   it('without mux_input the input is read and thrown away, and the connection goes on', async () => {
     const scene = await openScene(engine);
     scene.mux.setCallbackObject({ mux_eof: (_, __, data) => scene.journal.add(`eof ${JSON.stringify(data.toString())}`) });

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { describeEngines } from '../engines.js';
+import { describeAllEngines } from '../engines.js';
 import { eventually, openScene } from './scene.js';
 
 const MEGABYTES_8 = 8 * 1024 * 1024;
 
-describeEngines('end of input', (engine) => {
+describeAllEngines('end of input', (engine) => {
   it('text written in mux_eof is delivered before the connection is closed (S34)', async () => {
     const scene = await openScene(engine, {
       steps: { mux_eof: (_, fh, data) => void fh.write(`bye ${data.toString()}`), mux_input: () => {}, mux_outbuffer_empty: () => {} },

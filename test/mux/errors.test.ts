@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import type { MuxCallbacks } from '../../src/index.js';
-import { describeEngines } from '../engines.js';
+import { describeAllEngines } from '../engines.js';
 import { Journal, recorder } from './journal.js';
 import type { Peer } from './peer.js';
 import { eventually, openScene, type Scene } from './scene.js';
@@ -72,7 +72,7 @@ function watchProcess(): unknown[] {
   return seen;
 }
 
-describeEngines('a callback that throws costs its own connection only (D1)', (engine) => {
+describeAllEngines('a callback that throws costs its own connection only (D1)', (engine) => {
   it.each(cases)('$callback: mux_error with the error, then mux_close; a bystander sees nothing', async ({ steps, cause, log }) => {
     const seen = watchProcess();
     const errors: unknown[] = [];
@@ -256,7 +256,7 @@ describeEngines('a callback that throws costs its own connection only (D1)', (en
   });
 });
 
-describeEngines('a callback that returns a promise', (engine) => {
+describeAllEngines('a callback that returns a promise', (engine) => {
   it('nobody waits for it', async () => {
     const scene = await openScene(engine, {
       steps: {

@@ -4,7 +4,7 @@
  */
 import { expect, it } from 'vitest';
 import type { Handle, MuxCallbacks } from '../../src/index.js';
-import { describeEngines, type TestedEngine } from '../engines.js';
+import { describeAllEngines, type TestedEngine } from '../engines.js';
 import type { Peer } from './peer.js';
 import { openScene, type Scene } from './scene.js';
 
@@ -290,7 +290,7 @@ async function enter(engine: TestedEngine, state: State): Promise<Stage> {
   return stage;
 }
 
-describeEngines('half-close', (engine) => {
+describeAllEngines('half-close', (engine) => {
   it.each(cells)('%s: when %s → %j', async (_, event, expected, state) => {
     const stage = await enter(engine, state);
     const before = stage.scene.log.length;

@@ -7,7 +7,7 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { type Handle, InputBuffer, type ListenOptions, type MuxCallbacks, NetmuxTypeError } from '../../src/index.js';
-import { describeEngines } from '../engines.js';
+import { describeAllEngines, describeEngines } from '../engines.js';
 import { Peer } from './peer.js';
 import { block, eventually, failureOf, openMux, openScene, type Scene, temporaryDirectory } from './scene.js';
 
@@ -38,7 +38,7 @@ async function expectService(scene: Scene): Promise<void> {
   await peer.expect('still there?');
 }
 
-describeEngines('a thrown value that cannot be shown', (engine) => {
+describeAllEngines('a thrown value that cannot be shown', (engine) => {
   it.each([
     ['an object without a prototype', () => Object.create(null)],
     ['an object that does not become text', () => touchy],
@@ -63,7 +63,7 @@ describeEngines('a thrown value that cannot be shown', (engine) => {
   });
 });
 
-describeEngines('a callback that cannot even be looked up', (engine) => {
+describeAllEngines('a callback that cannot even be looked up', (engine) => {
   /** A callback object whose property `name` throws from now on. */
   function broken(name: keyof MuxCallbacks, rest: MuxCallbacks, isBroken: () => boolean): MuxCallbacks {
     return Object.defineProperty({ ...rest }, name, {
@@ -163,7 +163,7 @@ describeEngines('a callback that cannot even be looked up', (engine) => {
   });
 });
 
-describeEngines('objects that only look like a handle', (engine) => {
+describeAllEngines('objects that only look like a handle', (engine) => {
   it('are unknown to every method', async () => {
     const scene = await openScene(engine);
     const { fh, peer } = await scene.client();
@@ -189,7 +189,7 @@ describeEngines('objects that only look like a handle', (engine) => {
   });
 });
 
-describeEngines('a mux_error that writes when a limit on output is exceeded', (engine) => {
+describeAllEngines('a mux_error that writes when a limit on output is exceeded', (engine) => {
   it('is called once, and what it writes is refused', async () => {
     const answers: boolean[] = [];
     const scene = await openScene(engine, {
@@ -226,7 +226,7 @@ describeEngines('a mux_error that writes when a limit on output is exceeded', (e
   });
 });
 
-describeEngines('views of input that is kept from one callback to the next', (engine) => {
+describeAllEngines('views of input that is kept from one callback to the next', (engine) => {
   // The native engine's memory cannot be transferred, and with NETMUX_DEBUG=1 views are copies: nothing is wrong then.
   const isOwnMemory = engine === 'node' && process.env.NETMUX_DEBUG !== '1';
 
@@ -345,7 +345,7 @@ describe('an input buffer', () => {
   });
 });
 
-describeEngines('misuse', (engine) => {
+describeAllEngines('misuse', (engine) => {
   it('is answered without touching the value', async () => {
     const scene = await openScene(engine);
     const { fh } = await scene.client();

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { InputBuffer } from '../../src/index.js';
-import { describeEngines } from '../engines.js';
+import { describeAllEngines } from '../engines.js';
 import { failureOf, openScene } from './scene.js';
 
-describeEngines('input', (engine) => {
+describeAllEngines('input', (engine) => {
   it('what a callback leaves is presented again, with the new bytes behind it, only when new bytes come (S30)', async () => {
     const scene = await openScene(engine, {
       steps: {
@@ -164,7 +164,7 @@ describeEngines('input', (engine) => {
   });
 });
 
-describeEngines('inbuffer', (engine) => {
+describeAllEngines('inbuffer', (engine) => {
   it('gives a copy of the unread input', async () => {
     const scene = await openScene(engine, { steps: { mux_input: () => {} } });
     const { peer, fh } = await scene.client();
@@ -243,7 +243,7 @@ describeEngines('inbuffer', (engine) => {
   });
 });
 
-describeEngines('input expires', (engine) => {
+describeAllEngines('input expires', (engine) => {
   const uses: [string, (data: InputBuffer) => unknown][] = [
     ['length', (data) => data.length],
     ['consume', (data) => data.consume(0)],

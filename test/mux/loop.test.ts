@@ -3,12 +3,12 @@ import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { Mux } from '../../src/index.js';
-import { describeEngines, engines } from '../engines.js';
+import { describeAllEngines, engineOption, engines } from '../engines.js';
 import { Journal, recorder } from './journal.js';
 import { Peer } from './peer.js';
 import { eventually, failureOf, openMux, openScene } from './scene.js';
 
-describeEngines('loop: its end', (engine) => {
+describeAllEngines('loop: its end', (engine) => {
   it('resolves at once when there is no handle', async () => {
     await openMux(engine).loop();
   });
@@ -30,7 +30,7 @@ describeEngines('loop: its end', (engine) => {
     expect(scene.log).toEqual(['mux_connection c1', 'mux_close listener', 'mux_input c1 "x"', 'mux_eof c1 ""', 'mux_close c1']);
   });
 
-  it('when it has resolved, its ports are free', async () => {
+  it.skipIf(engine === 'memory')('when it has resolved, its ports are free', async () => {
     const scene = await openScene(engine, {
       steps: {
         mux_input: (mux, fh) => {
@@ -159,7 +159,7 @@ describeEngines('loop: its end', (engine) => {
   });
 });
 
-describeEngines('loop: AbortSignal and dispose', (engine) => {
+describeAllEngines('loop: AbortSignal and dispose', (engine) => {
   it('an AbortSignal ends it like endLoop: the promise resolves, output is flushed', async () => {
     const scene = await openScene(engine, { start: false });
     const controller = new AbortController();
@@ -194,7 +194,7 @@ describeEngines('loop: AbortSignal and dispose', (engine) => {
     let loop: Promise<void>;
     let port: number;
     {
-      await using mux = new Mux({ engine });
+      await using mux = new Mux({ engine: engineOption(engine) });
       mux.setCallbackObject(recorder(journal));
       const listener = await mux.listen({ host: '127.0.0.1', port: 0 }).ready;
       port = listener.localPort as number;
@@ -211,7 +211,7 @@ describeEngines('loop: AbortSignal and dispose', (engine) => {
   it('Symbol.asyncDispose without a loop closes the listeners', async () => {
     let port: number;
     {
-      await using mux = new Mux({ engine });
+      await using mux = new Mux({ engine: engineOption(engine) });
       port = (await mux.listen({ host: '127.0.0.1', port: 0 }).ready).localPort as number;
     }
     expect(await failureOf(() => Peer.connect(port))).toMatchObject({ code: 'ECONNREFUSED' });
@@ -226,7 +226,7 @@ describeEngines('loop: AbortSignal and dispose', (engine) => {
   });
 });
 
-describeEngines('several multiplexers in one process', (engine) => {
+describeAllEngines('several multiplexers in one process', (engine) => {
   it('run at the same time and know nothing of each other', async () => {
     const one = await openScene(engine);
     const two = await openScene(engine);

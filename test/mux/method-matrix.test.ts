@@ -4,7 +4,7 @@
  */
 import { expect, it } from 'vitest';
 import { Handle, type Mux, type MuxCallbacks } from '../../src/index.js';
-import { describeEngines } from '../engines.js';
+import { describeAllEngines } from '../engines.js';
 import { Peer } from './peer.js';
 import { openScene, type Scene } from './scene.js';
 
@@ -122,7 +122,7 @@ async function stillServes(scene: Scene): Promise<void> {
   await peer.expect('echo');
 }
 
-describeEngines('every method', (engine) => {
+describeAllEngines('every method', (engine) => {
   it('is in the table', () => {
     const own = Object.getOwnPropertyNames(Handle.prototype).filter(
       (name) => !name.startsWith('_') && name !== 'constructor' && name !== 'send',

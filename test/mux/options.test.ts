@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { Mux, type MuxOptions } from '../../src/index.js';
-import { describeEngines } from '../engines.js';
+import { describeEngines, engineOption } from '../engines.js';
 import { start } from './child-program.js';
 import { openScene } from './scene.js';
 
@@ -29,7 +29,7 @@ describeEngines('options of Mux', (engine) => {
     ['maxOutBuffer', 5],
     ['toString', 5],
   ])('%s: %s is a TypeError that names it', (name, value) => {
-    const make = () => new Mux({ engine, [name]: value } as MuxOptions);
+    const make = () => new Mux({ engine: engineOption(engine), [name]: value } as MuxOptions);
     expect(make).toThrow(TypeError);
     expect(make).toThrow(name);
   });

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import type { Handle, Mux } from '../../src/index.js';
-import { describeEngines } from '../engines.js';
+import { describeAllEngines } from '../engines.js';
 import { block, openScene } from './scene.js';
 
-describeEngines('order of callbacks', (engine) => {
+describeAllEngines('order of callbacks', (engine) => {
   it('connection, input for each chunk, end of input, close', async () => {
     const scene = await openScene(engine);
     const { peer } = await scene.client();

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { describeEngines } from '../engines.js';
+import { describeAllEngines } from '../engines.js';
 import { openScene } from './scene.js';
 
 const MEGABYTE = 1024 * 1024;
 
-describeEngines('outbuffer and killOutput', (engine) => {
+describeAllEngines('outbuffer and killOutput', (engine) => {
   /** What cannot be taken back: on the pure-Node engine one piece that libuv is sending (docs/engines.md). */
   const inFlight = engine === 'node' ? 64 * 1024 : 0;
 

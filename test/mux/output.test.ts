@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { describeEngines } from '../engines.js';
+import { describeAllEngines } from '../engines.js';
 import { eventually, openScene } from './scene.js';
 
 const MEGABYTE = 1024 * 1024;
 
-describeEngines('output', (engine) => {
+describeAllEngines('output', (engine) => {
   it('mux.write returns the bytes taken, fh.write whether there is room', async () => {
     const scene = await openScene(engine);
     const { peer, fh } = await scene.client();
@@ -164,7 +164,7 @@ describeEngines('output', (engine) => {
   });
 });
 
-describeEngines('high-water mark and limits', (engine) => {
+describeAllEngines('high-water mark and limits', (engine) => {
   it('fh.write is false above the high-water mark, and mux_outbuffer_empty tells when it has drained', async () => {
     const scene = await openScene(engine, { mux: { highWaterMark: 1000 }, steps: { mux_outbuffer_empty: () => {} } });
     const { peer, fh } = await scene.client();
@@ -271,7 +271,7 @@ describeEngines('high-water mark and limits', (engine) => {
   });
 });
 
-describeEngines('mux_outbuffer_empty', (engine) => {
+describeAllEngines('mux_outbuffer_empty', (engine) => {
   it('runs once after a flush that succeeded at once', async () => {
     const scene = await openScene(engine, {
       steps: {

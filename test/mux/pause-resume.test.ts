@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { describeEngines } from '../engines.js';
+import { describeAllEngines } from '../engines.js';
 import { openScene } from './scene.js';
 
-describeEngines('pause and resume', (engine) => {
+describeAllEngines('pause and resume', (engine) => {
   it('nothing is read while paused; resume delivers all of it, in order', async () => {
     const received: Buffer[] = [];
     const scene = await openScene(engine, { steps: { mux_input: (_, __, data) => void received.push(data.take()) } });

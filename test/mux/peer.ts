@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
+import { currentEngine } from '../engines.js';
+import { connectInMemory } from '../memory-sockets.js';
 
 const PATIENCE_MS = 10_000;
 
@@ -38,6 +40,10 @@ export class Peer {
 
   /** @param to a port or a UNIX path; the connection is established when the promise resolves */
   static async connect(to: number | string, options: PeerOptions = {}): Promise<Peer> {
+    if (currentEngine() === 'memory') {
+      const place = typeof to === 'number' ? { port: to, host: options.host ?? '127.0.0.1' } : { path: to };
+      return new Peer(connectInMemory(place, options.reading === false));
+    }
     const socket =
       typeof to === 'number'
         ? connect({ port: to, host: options.host ?? '127.0.0.1', allowHalfOpen: true, noDelay: true })

@@ -1,7 +1,7 @@
 /** A callback may close itself, another, everybody, or the listener, in whatever callback it is. */
 import { expect, it } from 'vitest';
 import type { Handle, Mux, MuxCallbacks } from '../../src/index.js';
-import { describeEngines } from '../engines.js';
+import { describeAllEngines } from '../engines.js';
 import type { Peer } from './peer.js';
 import { eventually, openScene } from './scene.js';
 
@@ -55,7 +55,7 @@ function checkLives(log: readonly string[]): void {
   expect(log.some((line) => line.includes('STRANGER'))).toBe(false);
 }
 
-describeEngines('re-entrancy', (engine) => {
+describeAllEngines('re-entrancy', (engine) => {
   it.each(matrix)('%s closes %s', async (callback, _, act) => {
     let armed = false;
     const steps: MuxCallbacks = {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type Handle, type Listener, type ListenOptions, Mux, type MuxCallbacks, type MuxOptions } from '../../src/index.js';
-import type { TestedEngine } from '../engines.js';
+import { engineOption, type TestedEngine } from '../engines.js';
 import { Journal, recorder } from './journal.js';
 import { Peer, type PeerOptions } from './peer.js';
 
@@ -81,7 +81,7 @@ export async function openScene(engine: TestedEngine, options: SceneOptions = {}
 
 /** A multiplexer that is ended when the test is over. */
 export function openMux(engine: TestedEngine, options: MuxOptions = {}): Mux {
-  const mux = new Mux({ engine, warn: () => {}, ...options });
+  const mux = new Mux({ engine: engineOption(engine), warn: () => {}, ...options });
   onTestFinished(async () => {
     for (const fh of mux.handles()) mux.close(fh);
     await mux[Symbol.asyncDispose]();

@@ -1,7 +1,7 @@
 /** Who is let in, who waits for that, and what becomes of the others. */
 import { expect, it } from 'vitest';
 import type { Handle, InputBuffer, MultiplexClient, Mux } from '../../src/index.js';
-import { describeEngines } from '../engines.js';
+import { describeAllEngines, describeEngines } from '../engines.js';
 import { eventually, temporaryDirectory } from '../mux/scene.js';
 import { connectTo, openDatagramPeer, RecordedClient, RecordedServer, start } from './running.js';
 
@@ -33,7 +33,7 @@ function raise(message: string): never {
   throw new Error(message);
 }
 
-describeEngines('a client that waits for a promise', (engine) => {
+describeAllEngines('a client that waits for a promise', (engine) => {
   it('waits unread, and nobody else does', async () => {
     const server = await start(new Gatekeeper(), engine);
     const first = await connectTo(server);
@@ -155,7 +155,7 @@ describeEngines('a client that waits for a promise', (engine) => {
   });
 });
 
-describeEngines('a refused client', (engine) => {
+describeAllEngines('a refused client', (engine) => {
   it('is told of on the shared listen object, mux_eof and mux_close, once each, also without a text (D3)', async () => {
     class Server extends Closed {
       override post_process_request_hook(): void {
@@ -314,7 +314,7 @@ describeEngines('the access lists', (engine) => {
   });
 });
 
-describeEngines('reverse lookups', (engine) => {
+describeAllEngines('reverse lookups', (engine) => {
   it('find the name in /etc/hosts: it is peerhost, matches allow, and stands in the log', async () => {
     const server = await start(new RecordedServer(), engine, { reverse_lookups: true, allow: ['localhost'], log_level: 3 });
     await connectTo(server);

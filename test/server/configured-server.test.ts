@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { Handle, InputBuffer, Mux, OptionTable, ServerOptions } from '../../src/index.js';
-import { describeEngines } from '../engines.js';
+import { describeAllEngines } from '../engines.js';
 import { eventually, failureOf, temporaryDirectory } from '../mux/scene.js';
 import { connectTo, RecordedClient, RecordedServer, run, start } from './running.js';
 
@@ -18,7 +18,7 @@ class Greeting extends RecordedServer {
   }
 }
 
-describeEngines('options of a server', (engine) => {
+describeAllEngines('options of a server', (engine) => {
   it('come from the constructor, the command line, run(), the file and default_values(), in this order', async () => {
     const conf_file = join(temporaryDirectory(), 'conf');
     writeFileSync(conf_file, 'max_outbuffer 4\nmax_inbuffer 4\nhigh_water_mark 4\nread_size 4\n');
@@ -111,7 +111,7 @@ describeEngines('options of a server', (engine) => {
   });
 });
 
-describeEngines('run_dequeue', (engine) => {
+describeAllEngines('run_dequeue', (engine) => {
   it('is called on the server again and again, the period counted from its end; client timers go on (D7)', async () => {
     class Server extends RecordedServer {
       override async run_dequeue(): Promise<void> {
@@ -145,7 +145,7 @@ describeEngines('run_dequeue', (engine) => {
   });
 });
 
-describeEngines('the log of a server', (engine) => {
+describeAllEngines('the log of a server', (engine) => {
   it('takes values as they are in which nothing ends the line, and a text alone literally', async () => {
     class Client extends RecordedClient {
       override mux_input(_mux: Mux<RecordedClient>, _fh: Handle<RecordedClient>, data: InputBuffer): void {

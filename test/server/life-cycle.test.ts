@@ -12,7 +12,7 @@ import {
   type Mux,
   type ServerOptions,
 } from '../../src/index.js';
-import { describeEngines } from '../engines.js';
+import { describeAllEngines, describeEngines } from '../engines.js';
 import { eventually, failureOf } from '../mux/scene.js';
 import { connectTo, RecordedClient, RecordedServer, run, start, testOptions } from './running.js';
 
@@ -36,7 +36,7 @@ async function takenPort(): Promise<number> {
   return (server.address() as { port: number }).port;
 }
 
-describeEngines('callbacks of a server', (engine) => {
+describeAllEngines('callbacks of a server', (engine) => {
   it('run on an object of the class of clients, one for each connection', async () => {
     class Client extends MultiplexClient<Chat> {
       heard = '';
@@ -141,7 +141,7 @@ describeEngines('callbacks of a server', (engine) => {
   });
 });
 
-describeEngines('the end of a server', (engine) => {
+describeAllEngines('the end of a server', (engine) => {
   it('close() flushes what is queued and calls mux_close for each connection, no mux_eof, then the hooks (D8)', async () => {
     const server = new RecordedServer();
     server.Client = Producer;

@@ -12,7 +12,7 @@ import {
   type RunControl,
   type ServerOptions,
 } from '../../src/index.js';
-import type { TestedEngine } from '../engines.js';
+import { engineOption, type TestedEngine } from '../engines.js';
 import { Journal, shown } from '../mux/journal.js';
 import { Peer, type PeerOptions } from '../mux/peer.js';
 
@@ -25,7 +25,7 @@ interface Runnable {
 
 /** What every server of a test has: a port of the kernel's choice, a command line without words, a log that says nothing. */
 export function testOptions(engine: TestedEngine, options: ServerOptions & RunControl = {}): ServerOptions & RunControl {
-  return { engine, host: '127.0.0.1', port: 0, ipv: 4, log_level: 0, argv: [], ...options };
+  return { engine: engineOption(engine), host: '127.0.0.1', port: 0, ipv: 4, log_level: 0, argv: [], ...options };
 }
 
 /** Runs a server that is closed when the test is over, at the latest. @returns how it ends; a rejection is only seen by who looks */
