@@ -40,7 +40,8 @@ class Environment final : public Host, public LoopHook::Turns {
     napi_value name;
     bool held = napi_create_reference(env_, dispatch, 1, &dispatch_) == napi_ok &&
                 napi_create_array_with_length(env_, owner_count, &list) == napi_ok;
-    for (size_t i = 0; held && i < owner_count; i += 1) held = napi_set_element(env_, list, static_cast<uint32_t>(i), owners[i]) == napi_ok;
+    for (size_t i = 0; held && i < owner_count; i += 1)
+      held = napi_set_element(env_, list, static_cast<uint32_t>(i), owners[i]) == napi_ok;
     held = held && napi_create_reference(env_, list, 1, &memory_owners_) == napi_ok &&
            napi_create_string_utf8(env_, "netmux", NAPI_AUTO_LENGTH, &name) == napi_ok &&
            napi_async_init(env_, nullptr, name, &context_) == napi_ok &&
@@ -74,8 +75,8 @@ class Environment final : public Host, public LoopHook::Turns {
     napi_value argument;
     napi_value result;
     // Runs microtasks and nextTicks, too, before it returns.
-    bool alive = napi_get_reference_value(env_, dispatch_, &dispatch) == napi_ok && napi_get_global(env_, &global) == napi_ok &&
-                 napi_create_int32(env_, count, &argument) == napi_ok &&
+    bool alive = napi_get_reference_value(env_, dispatch_, &dispatch) == napi_ok &&
+                 napi_get_global(env_, &global) == napi_ok && napi_create_int32(env_, count, &argument) == napi_ok &&
                  napi_make_callback(env_, context_, global, dispatch, 1, &argument, &result) == napi_ok;
     if (!alive) {
       bool pending = false;
@@ -170,13 +171,16 @@ bool fits(const Napi::CallbackInfo& info, const char* letters) {
     const Napi::Value value = info[index];
     const char letter = letters[index];
     const bool right = (letter == 'n' && value.IsNumber()) || (letter == 'b' && value.IsBoolean()) ||
-                       (letter == 'u' && is_array_of(value, napi_uint8_array)) || (letter == 'i' && is_array_of(value, napi_int32_array)) ||
-                       (letter == 'd' && is_array_of(value, napi_float64_array)) || (letter == 'f' && value.IsFunction()) ||
-                       (letter == 'o' && value.IsObject()) || (letter == 's' && value.IsString()) || (letter == 'a' && value.IsArray());
+                       (letter == 'u' && is_array_of(value, napi_uint8_array)) ||
+                       (letter == 'i' && is_array_of(value, napi_int32_array)) ||
+                       (letter == 'd' && is_array_of(value, napi_float64_array)) ||
+                       (letter == 'f' && value.IsFunction()) || (letter == 'o' && value.IsObject()) ||
+                       (letter == 's' && value.IsString()) || (letter == 'a' && value.IsArray());
     if (right) continue;
     // One digit: no call has ten arguments.
     const char number = static_cast<char>('1' + index);
-    Napi::TypeError::New(info.Env(), std::string("argument ") + number + " is of the wrong type").ThrowAsJavaScriptException();
+    Napi::TypeError::New(info.Env(), std::string("argument ") + number + " is of the wrong type")
+        .ThrowAsJavaScriptException();
     return false;
   }
   return true;
@@ -194,24 +198,29 @@ int32_t integer(const Napi::Value& value) { return value.As<Napi::Number>().Int3
 
 uint32_t natural(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
 
-Napi::Value number(const Napi::CallbackInfo& info, int64_t value) { return Napi::Number::New(info.Env(), static_cast<double>(value)); }
+Napi::Value number(const Napi::CallbackInfo& info, int64_t value) {
+  return Napi::Number::New(info.Env(), static_cast<double>(value));
+}
 
 uint32_t max_handles() {
   rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max == RLIM_INFINITY || limit.rlim_max > kDefaultMaxHandles) return kDefaultMaxHandles;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max == RLIM_INFINITY || limit.rlim_max > kDefaultMaxHandles)
+    return kDefaultMaxHandles;
   return static_cast<uint32_t>(limit.rlim_max);
 }
 
 Napi::Value MaxHandles(const Napi::CallbackInfo& info) { return number(info, max_handles()); }
 
 // The memory of one typed array of the shared memory; null where it is missing, of another type or too short.
-void* array_of(const Napi::Object& memory, const char* name, napi_typedarray_type type, size_t elements, napi_value* owner) {
+void* array_of(const Napi::Object& memory, const char* name, napi_typedarray_type type, size_t elements,
+               napi_value* owner) {
   const Napi::Value value = memory.Get(name);
   if (!value.IsTypedArray()) return nullptr;
   napi_typedarray_type found;
   size_t length = 0;
   void* data = nullptr;
-  if (napi_get_typedarray_info(memory.Env(), value, &found, &length, &data, nullptr, nullptr) != napi_ok) return nullptr;
+  if (napi_get_typedarray_info(memory.Env(), value, &found, &length, &data, nullptr, nullptr) != napi_ok)
+    return nullptr;
   *owner = value;
   return found == type && length >= elements ? data : nullptr;
 }
@@ -231,10 +240,13 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   napi_value owners[kArrays] = {};
   memory.control = static_cast<int32_t*>(array_of(object, "control", napi_int32_array, kControlWords, &owners[0]));
   memory.clock = static_cast<double*>(array_of(object, "clock", napi_float64_array, 1, &owners[1]));
-  memory.records = static_cast<int32_t*>(array_of(object, "records", napi_int32_array, kRecordCapacity * kWords, &owners[2]));
-  memory.commands = static_cast<int32_t*>(array_of(object, "commands", napi_int32_array, kCommandCapacity * kWords, &owners[3]));
+  memory.records =
+      static_cast<int32_t*>(array_of(object, "records", napi_int32_array, kRecordCapacity * kWords, &owners[2]));
+  memory.commands =
+      static_cast<int32_t*>(array_of(object, "commands", napi_int32_array, kCommandCapacity * kWords, &owners[3]));
   memory.read_slab = static_cast<uint8_t*>(array_of(object, "readSlab", napi_uint8_array, kReadSlabBytes, &owners[4]));
-  memory.output_slab = static_cast<uint8_t*>(array_of(object, "outputSlab", napi_uint8_array, kOutputSlabBytes, &owners[5]));
+  memory.output_slab =
+      static_cast<uint8_t*>(array_of(object, "outputSlab", napi_uint8_array, kOutputSlabBytes, &owners[5]));
   memory.generation = static_cast<int32_t*>(array_of(object, "generation", napi_int32_array, slots, &owners[6]));
   memory.unsent = static_cast<int32_t*>(array_of(object, "unsent", napi_int32_array, slots, &owners[7]));
   memory.deadline = static_cast<int32_t*>(array_of(object, "deadline", napi_int32_array, slots, &owners[8]));
@@ -242,8 +254,9 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   memory.interest = static_cast<uint8_t*>(array_of(object, "interest", napi_uint8_array, slots, &owners[10]));
   memory.traffic = static_cast<double*>(array_of(object, "traffic", napi_float64_array, 2 * slots, &owners[11]));
   memory.counters = static_cast<double*>(array_of(object, "counters", napi_float64_array, kCounters, &owners[12]));
-  const bool whole = memory.control && memory.clock && memory.records && memory.commands && memory.read_slab && memory.output_slab &&
-                     memory.generation && memory.unsent && memory.deadline && memory.wheel_due && memory.interest && memory.traffic && memory.counters;
+  const bool whole = memory.control && memory.clock && memory.records && memory.commands && memory.read_slab &&
+                     memory.output_slab && memory.generation && memory.unsent && memory.deadline && memory.wheel_due &&
+                     memory.interest && memory.traffic && memory.counters;
   if (!whole || slots == 0 || slots > kMaxHandlesLimit) {
     Napi::TypeError::New(info.Env(), "the shared memory does not fit the contract").ThrowAsJavaScriptException();
     return {};
@@ -263,7 +276,8 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
 Napi::Value Now(const Napi::CallbackInfo& info) {
   Environment* environment = opened(info);
   if (environment == nullptr) return {};
-  return Napi::Number::New(info.Env(), static_cast<double>(system_calls().monotonic_ns() - environment->reactor().origin_ns()) / 1e6);
+  return Napi::Number::New(
+      info.Env(), static_cast<double>(system_calls().monotonic_ns() - environment->reactor().origin_ns()) / 1e6);
 }
 
 Napi::Value Listen(const Napi::CallbackInfo& info) {
@@ -272,8 +286,9 @@ Napi::Value Listen(const Napi::CallbackInfo& info) {
   const auto block = info[0].As<Napi::Uint8Array>();
   const auto tuning = info[5].As<Napi::Int32Array>();
   if (tuning.ElementLength() < kTuningWords) return number(info, -EINVAL);
-  return number(info, environment->reactor().listen(block.Data(), block.ByteLength(), integer(info[1]), natural(info[2]), natural(info[3]),
-                                                    integer(info[4]), tuning_of(tuning.Data())));
+  return number(info,
+                environment->reactor().listen(block.Data(), block.ByteLength(), integer(info[1]), natural(info[2]),
+                                              natural(info[3]), integer(info[4]), tuning_of(tuning.Data())));
 }
 
 Napi::Value Connect(const Napi::CallbackInfo& info) {
@@ -282,8 +297,8 @@ Napi::Value Connect(const Napi::CallbackInfo& info) {
   const auto block = info[0].As<Napi::Uint8Array>();
   const auto tuning = info[3].As<Napi::Int32Array>();
   if (tuning.ElementLength() < kTuningWords) return number(info, -EINVAL);
-  return number(info, environment->reactor().connect(block.Data(), block.ByteLength(), natural(info[1]), natural(info[2]),
-                                                     tuning_of(tuning.Data())));
+  return number(info, environment->reactor().connect(block.Data(), block.ByteLength(), natural(info[1]),
+                                                     natural(info[2]), tuning_of(tuning.Data())));
 }
 
 Napi::Value Limit(const Napi::CallbackInfo& info) {
@@ -292,7 +307,8 @@ Napi::Value Limit(const Napi::CallbackInfo& info) {
   const auto words = info[1].As<Napi::Float64Array>();
   const auto exempt = info[2].As<Napi::Uint8Array>();
   if (words.ElementLength() < kLimitWords) return number(info, -EINVAL);
-  return number(info, environment->reactor().limit(natural(info[0]), limits_of(words.Data(), exempt.Data(), exempt.ByteLength())));
+  return number(info, environment->reactor().limit(natural(info[0]),
+                                                   limits_of(words.Data(), exempt.Data(), exempt.ByteLength())));
 }
 
 Napi::Value Refused(const Napi::CallbackInfo& info) {
@@ -300,7 +316,8 @@ Napi::Value Refused(const Napi::CallbackInfo& info) {
   if (environment == nullptr || !fits(info, "nd")) return {};
   auto counts = info[1].As<Napi::Float64Array>();
   const int64_t* refused = environment->reactor().refused(natural(info[0]));
-  for (size_t i = 0; i < kRefusals && i < counts.ElementLength(); i += 1) counts[i] = refused == nullptr ? 0 : static_cast<double>(refused[i]);
+  for (size_t i = 0; i < kRefusals && i < counts.ElementLength(); i += 1)
+    counts[i] = refused == nullptr ? 0 : static_cast<double>(refused[i]);
   return info.Env().Undefined();
 }
 
@@ -406,7 +423,8 @@ Napi::Value ReplaceProcess(const Napi::CallbackInfo& info) {
   if (!fits(info, "saa")) return {};
   std::vector<std::string> arguments = texts(info[1]);
   std::vector<std::string> environment = texts(info[2]);
-  return number(info, replace_process(text(info[0]).c_str(), pointers_to(arguments).data(), pointers_to(environment).data()));
+  return number(info,
+                replace_process(text(info[0]).c_str(), pointers_to(arguments).data(), pointers_to(environment).data()));
 }
 
 Napi::Value LockFile(const Napi::CallbackInfo& info) {

@@ -58,7 +58,8 @@ uint32_t* AddressCounts::bucket_of(const PeerKey& key) const {
 uint32_t AddressCounts::find(const PeerKey& key) const {
   if (capacity_ == 0) return kNone;
   uint32_t entry = *bucket_of(key);
-  while (entry != kNone && (entries_[entry].bits != key.bits || entries_[entry].kind != key.kind)) entry = entries_[entry].next;
+  while (entry != kNone && (entries_[entry].bits != key.bits || entries_[entry].kind != key.kind))
+    entry = entries_[entry].next;
   return entry;
 }
 

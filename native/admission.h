@@ -31,7 +31,8 @@ struct ListenerLimits {
   int32_t idle_ms = 0;
   int32_t lifetime_ms = 0;
   double min_byte_rate = 0;
-  const uint8_t* exempt = nullptr;  // kBlockBytes each: the address, an IPv4 one in its mapped form, and the length of its prefix
+  const uint8_t* exempt =
+      nullptr;  // kBlockBytes each: the address, an IPv4 one in its mapped form, and the length of its prefix
   size_t exempt_bytes = 0;
 
   bool times() const { return first_byte_ms > 0 || idle_ms > 0 || lifetime_ms > 0 || min_byte_rate > 0; }
@@ -44,7 +45,8 @@ ListenerLimits limits_of(const double* words, const uint8_t* exempt, size_t exem
 class TokenBucket {
  public:
   // Full. A rate of 0 means that there is no limit.
-  TokenBucket(double rate, double burst, int64_t now_ns) : rate_(rate), burst_(burst), tokens_(burst), filled_ns_(now_ns) {}
+  TokenBucket(double rate, double burst, int64_t now_ns)
+      : rate_(rate), burst_(burst), tokens_(burst), filled_ns_(now_ns) {}
 
   bool has_token(int64_t now_ns);
   void take() {

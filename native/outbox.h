@@ -54,8 +54,8 @@ class Outbox {
   struct Chunk {
     Chunk* next;
     size_t start;
-    size_t end;          // of a reference: the length of the whole buffer
-    uint32_t capacity;   // bytes of a block; 0 says that this is a reference
+    size_t end;         // of a reference: the length of the whole buffer
+    uint32_t capacity;  // bytes of a block; 0 says that this is a reference
     uint32_t reference;
   };
 

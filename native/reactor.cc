@@ -171,7 +171,8 @@ bool Reactor::deliver_timers() {
       continue;
     }
     const int32_t deadline = memory_.deadline[number];
-    const bool is_due = deadline != 0 && static_cast<int32_t>(static_cast<uint32_t>(deadline) - static_cast<uint32_t>(tick)) <= 0;
+    const bool is_due =
+        deadline != 0 && static_cast<int32_t>(static_cast<uint32_t>(deadline) - static_cast<uint32_t>(tick)) <= 0;
     // Moved later since it was queued, which costs its owner one store: only now the wheel learns of it.
     int32_t next = is_due ? 0 : deadline;
     Expiry reached = Expiry::None;

@@ -60,8 +60,10 @@ class Reactor {
   void flush();
 
   // Each gives a slot number or −errno. Nothing is watched before CommandKind::Start.
-  int64_t listen(const uint8_t* block, size_t length, int backlog, uint32_t flags, uint32_t read_size, int mode, const SocketTuning& tuning = {});
-  int64_t connect(const uint8_t* block, size_t length, uint32_t flags, uint32_t read_size, const SocketTuning& tuning = {});
+  int64_t listen(const uint8_t* block, size_t length, int backlog, uint32_t flags, uint32_t read_size, int mode,
+                 const SocketTuning& tuning = {});
+  int64_t connect(const uint8_t* block, size_t length, uint32_t flags, uint32_t read_size,
+                  const SocketTuning& tuning = {});
   int64_t adopt(int fd, uint32_t read_size, HandleKind* kind);
   // Sets the limits of a listener that was not started yet. 0 or −errno.
   int limit(uint32_t number, const ListenerLimits& limits);

@@ -221,7 +221,8 @@ bool Reactor::slab_has(size_t bytes) {
 
 ssize_t Reactor::read_some(const Slot& slot, uint8_t* to, size_t length) {
   for (;;) {
-    const ssize_t count = slot.kind == SlotKind::Channel ? sys_.read(slot.fd, to, length) : sys_.recv(slot.fd, to, length, 0);
+    const ssize_t count =
+        slot.kind == SlotKind::Channel ? sys_.read(slot.fd, to, length) : sys_.recv(slot.fd, to, length, 0);
     if (count >= 0 || errno != EINTR) return count;
   }
 }
@@ -321,7 +322,8 @@ void Reactor::receive_ready(uint32_t number, Slot& slot, uint8_t events) {
     socklen_t from_length = sizeof from;
     ssize_t count;
     do {
-      count = sys_.recvfrom(slot.fd, block + head, kMaxDatagram, kReceiveFlags, reinterpret_cast<sockaddr*>(&from), &from_length);
+      count = sys_.recvfrom(slot.fd, block + head, kMaxDatagram, kReceiveFlags, reinterpret_cast<sockaddr*>(&from),
+                            &from_length);
     } while (count < 0 && errno == EINTR);
     const bool nothing = count < 0 ? would_block(errno) : count == 0 && from_length == 0;
     if (nothing && (events & kReadEnd)) {

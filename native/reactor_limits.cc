@@ -22,7 +22,8 @@ int Reactor::limit(uint32_t number, const ListenerLimits& limits) {
 
 const int64_t* Reactor::refused(uint32_t number) {
   const Slot* slot = slots_.find(number);
-  return slot == nullptr || slot->kind != SlotKind::Listener || !slot->guarded ? nullptr : admission_->refused(slot->door);
+  return slot == nullptr || slot->kind != SlotKind::Listener || !slot->guarded ? nullptr
+                                                                               : admission_->refused(slot->door);
 }
 
 // Whoever is refused gets a reset: an ordinary close would keep a TIME_WAIT for him here.

@@ -67,7 +67,8 @@ void Reactor::execute() {
     const Command command = command_at(memory_, i);
     if (command.kind < CommandKind::ShutWrite) continue;
     Slot* slot = slots_.find(command.slot, command.generation);
-    if (slot != nullptr && slot->kind != SlotKind::Closing && !slot->lingering) run_command(command.kind, command.slot, *slot, command.a);
+    if (slot != nullptr && slot->kind != SlotKind::Closing && !slot->lingering)
+      run_command(command.kind, command.slot, *slot, command.a);
   }
   memory_.control[Control::CommandCount] = 0;
   memory_.control[Control::OutputUsed] = 0;
@@ -245,7 +246,8 @@ int Reactor::keep_rest(Slot& slot, int16_t index, size_t skip) {
 void Reactor::send_datagrams(uint32_t number, Slot& slot) {
   for (int16_t i = slot.first_command; i >= 0; i = next_command_[i]) {
     const Command command = command_at(memory_, i);
-    if (command.kind != CommandKind::Send || command.b < 0 || !within(command.a, static_cast<int32_t>(kAddressBytes), kOutputSlabBytes)) {
+    if (command.kind != CommandKind::Send || command.b < 0 ||
+        !within(command.a, static_cast<int32_t>(kAddressBytes), kOutputSlabBytes)) {
       if (command.kind == CommandKind::WriteReference) host_.release(static_cast<uint32_t>(command.a));
       continue;
     }
@@ -418,7 +420,8 @@ void Reactor::close_slot(uint32_t number, Slot& slot, CloseMode mode) {
     const linger now = {1, 0};
     sys_.setsockopt(slot.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   }
-  const bool peer_may_send = slot.kind == SlotKind::Stream && slot.reading != Reading::Ended && slot.writing != Writing::Failed;
+  const bool peer_may_send =
+      slot.kind == SlotKind::Stream && slot.reading != Reading::Ended && slot.writing != Writing::Failed;
   if (mode != CloseMode::Linger || !peer_may_send || slot.connecting) {
     retire(number, slot);
     return;

@@ -47,7 +47,8 @@ int64_t Reactor::listen(const uint8_t* block, size_t length, int backlog, uint32
   return number;
 }
 
-int64_t Reactor::connect(const uint8_t* block, size_t length, uint32_t flags, uint32_t read_size, const SocketTuning& tuning) {
+int64_t Reactor::connect(const uint8_t* block, size_t length, uint32_t flags, uint32_t read_size,
+                         const SocketTuning& tuning) {
   const ConnectStart start = open_connecting(sys_, block, length, flags, tuning);
   if (start.fd < 0) return start.fd;
   const bool local = block[0] == AddressFamily::Unix;
@@ -185,7 +186,8 @@ void Reactor::retry_connects() {
     Slot* slot = slots_.find(number, knock.generation);
     if (slot != nullptr && slot->kind != SlotKind::Closing && slot->knocking) {
       int error = 0;
-      if (slot->started && sys_.connect(slot->fd, reinterpret_cast<const sockaddr*>(&knock.address), knock.length) != 0) error = errno;
+      if (slot->started && sys_.connect(slot->fd, reinterpret_cast<const sockaddr*>(&knock.address), knock.length) != 0)
+        error = errno;
       if (!slot->started || error == EAGAIN) {
         if (slot->started) retry_at_ = now_ms() + kConnectRetryMs;
         link = &(*link)->next;

@@ -14,10 +14,10 @@ namespace netmux {
 enum class SlotKind : uint8_t {
   Free,
   Listener,
-  Stream,    // a connected or connecting stream socket
-  Channel,   // a pipe, terminal or other descriptor served by read and write
+  Stream,   // a connected or connecting stream socket
+  Channel,  // a pipe, terminal or other descriptor served by read and write
   Datagram,
-  Closing,   // its owner is gone; the descriptor is given back after the present array of events
+  Closing,  // its owner is gone; the descriptor is given back after the present array of events
 };
 
 enum class Reading : uint8_t { Open, Paused, Discarding, Ended };
@@ -42,21 +42,21 @@ struct Slot {
   SlotKind kind = SlotKind::Free;
   Reading reading = Reading::Open;
   Writing writing = Writing::Open;
-  uint8_t watched = 0;      // interest that the poller has
-  bool registered : 1;      // the poller knows the descriptor
-  bool started : 1;         // may be watched
+  uint8_t watched = 0;  // interest that the poller has
+  bool registered : 1;  // the poller knows the descriptor
+  bool started : 1;     // may be watched
   bool connecting : 1;
-  bool knocking : 1;        // connecting to a UNIX socket whose queue is full: see ConnectRetries
-  bool owes_drained : 1;    // an empty write waits for the connection
-  bool lingering : 1;       // its owner is gone; waits for the peer's FIN
-  bool dormant : 1;         // hung up while nobody reads: out of the poller until something changes
-  bool parked : 1;          // a listener without resources
-  bool aborting : 1;        // the ring holds a Close that drops output
-  bool stale_interest : 1;  // is on the list of slots whose interest changed
-  bool local_path : 1;      // a UNIX socket
-  bool guarded : 1;         // a listener with limits, or a connection that counts against them
-  bool timed : 1;           // a connection with limits of time
-  uint8_t results = 0;      // Result bits
+  bool knocking : 1;           // connecting to a UNIX socket whose queue is full: see ConnectRetries
+  bool owes_drained : 1;       // an empty write waits for the connection
+  bool lingering : 1;          // its owner is gone; waits for the peer's FIN
+  bool dormant : 1;            // hung up while nobody reads: out of the poller until something changes
+  bool parked : 1;             // a listener without resources
+  bool aborting : 1;           // the ring holds a Close that drops output
+  bool stale_interest : 1;     // is on the list of slots whose interest changed
+  bool local_path : 1;         // a UNIX socket
+  bool guarded : 1;            // a listener with limits, or a connection that counts against them
+  bool timed : 1;              // a connection with limits of time
+  uint8_t results = 0;         // Result bits
   int16_t first_command = -1;  // this slot's writes in the present ring
   int16_t last_command = -1;
   uint32_t read_size = 0;
@@ -72,8 +72,19 @@ struct Slot {
   int32_t original_flags = -1;  // O_NONBLOCK as it was found, to be restored; −1 for a descriptor of our own
 
   Slot()
-      : registered(false), started(false), connecting(false), knocking(false), owes_drained(false), lingering(false),
-        dormant(false), parked(false), aborting(false), stale_interest(false), local_path(false), guarded(false), timed(false) {}
+      : registered(false),
+        started(false),
+        connecting(false),
+        knocking(false),
+        owes_drained(false),
+        lingering(false),
+        dormant(false),
+        parked(false),
+        aborting(false),
+        stale_interest(false),
+        local_path(false),
+        guarded(false),
+        timed(false) {}
 };
 
 class SlotTable {

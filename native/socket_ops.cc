@@ -214,7 +214,8 @@ int open_bound(const SysTable& sys, const uint8_t* block, size_t length, int bac
   return result;
 }
 
-ConnectStart open_connecting(const SysTable& sys, const uint8_t* block, size_t length, uint32_t flags, const SocketTuning& tuning) {
+ConnectStart open_connecting(const SysTable& sys, const uint8_t* block, size_t length, uint32_t flags,
+                             const SocketTuning& tuning) {
   sockaddr_storage address;
   const int size = to_sockaddr(block, length, &address);
   if (size <= 0) return {-EINVAL, 0};
@@ -248,7 +249,8 @@ int adopt(const SysTable& sys, int fd, Adopted* out) {
     if (sys.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0) listening = 0;
     sockaddr_storage address;
     socklen_t length = sizeof address;
-    if (sys.getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0) out->local_path = address.ss_family == AF_UNIX;
+    if (sys.getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0)
+      out->local_path = address.ss_family == AF_UNIX;
     out->kind = type == SOCK_DGRAM ? SlotKind::Datagram : listening ? SlotKind::Listener : SlotKind::Stream;
   }
   return sys.set_flags(fd, flags | O_NONBLOCK) == 0 ? 0 : -errno;

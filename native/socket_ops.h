@@ -30,7 +30,8 @@ struct ConnectStart {
   int fd;      // or −errno: no socket could be had
   int status;  // 0 = connected already, EINPROGRESS, EAGAIN where a UNIX peer's queue is full, or the errno of a refusal
 };
-ConnectStart open_connecting(const SysTable& sys, const uint8_t* block, size_t length, uint32_t flags, const SocketTuning& tuning);
+ConnectStart open_connecting(const SysTable& sys, const uint8_t* block, size_t length, uint32_t flags,
+                             const SocketTuning& tuning);
 
 struct Adopted {
   SlotKind kind;

@@ -21,8 +21,9 @@ struct SocketTuning {
 // From kTuningWords words.
 inline SocketTuning tuning_of(const int32_t* words) {
   const auto word = [&](TuningWord which) { return words[static_cast<int32_t>(which)]; };
-  return {word(TuningWord::KeepAliveDelay), word(TuningWord::KeepAliveInterval), word(TuningWord::KeepAliveCount), word(TuningWord::UserTimeoutMs),
-          word(TuningWord::SendBuffer),     word(TuningWord::ReceiveBuffer),     word(TuningWord::DeferAccept)};
+  return {word(TuningWord::KeepAliveDelay), word(TuningWord::KeepAliveInterval), word(TuningWord::KeepAliveCount),
+          word(TuningWord::UserTimeoutMs),  word(TuningWord::SendBuffer),        word(TuningWord::ReceiveBuffer),
+          word(TuningWord::DeferAccept)};
 }
 
 }  // namespace netmux

@@ -15,7 +15,9 @@ int accept_nonblocking(int fd, sockaddr* peer, socklen_t* length) {
   return ::accept4(fd, peer, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
-int open_socket(int domain, int type, int protocol) { return ::socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol); }
+int open_socket(int domain, int type, int protocol) {
+  return ::socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+}
 #else
 // Systems without the flags set them one by one, and SO_NOSIGPIPE where there is no MSG_NOSIGNAL.
 int prepared(int fd) {
@@ -48,10 +50,9 @@ int64_t monotonic_ns() {
 
 const SysTable& system_calls() {
   static const SysTable table = {
-      accept_nonblocking, ::recv,       ::recvfrom,    ::read,        ::send,  ::sendmsg, ::write,
-      ::writev,           open_socket,  ::bind,        ::listen,      ::connect, ::shutdown, ::close,
-      ::getsockopt,       ::setsockopt, ::getsockname, ::getpeername, ::fstat, get_flags, set_flags,
-      monotonic_ns,
+      accept_nonblocking, ::recv,        ::recvfrom, ::read,    ::send,     ::sendmsg,    ::write,      ::writev,
+      open_socket,        ::bind,        ::listen,   ::connect, ::shutdown, ::close,      ::getsockopt, ::setsockopt,
+      ::getsockname,      ::getpeername, ::fstat,    get_flags, set_flags,  monotonic_ns,
   };
   return table;
 }

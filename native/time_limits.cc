@@ -13,7 +13,9 @@ constexpr int32_t kRateWindowMs = 5000;
 // not be read yet: it is not judged.
 constexpr int32_t kStretchedWindowMs = 6000;
 
-int32_t after(int32_t time, int32_t ms) { return static_cast<int32_t>(static_cast<uint32_t>(time) + static_cast<uint32_t>(ms)); }
+int32_t after(int32_t time, int32_t ms) {
+  return static_cast<int32_t>(static_cast<uint32_t>(time) + static_cast<uint32_t>(ms));
+}
 
 // How far `later` lies after `earlier`; negative if before.
 int32_t elapsed(int32_t earlier, int32_t later) {
@@ -45,7 +47,8 @@ void TimeLimits::destroy(TimeLimits* limits) {
 
 TimeLimits::~TimeLimits() { allocator_.release(watches_); }
 
-Expiry TimeLimits::look(uint32_t slot, const ListenerLimits& limits, const Present& present, int32_t now, int32_t* next) {
+Expiry TimeLimits::look(uint32_t slot, const ListenerLimits& limits, const Present& present, int32_t now,
+                        int32_t* next) {
   Watch& watch = watches_[slot];
   *next = 0;
   Expiry reached = Expiry::None;
@@ -74,7 +77,8 @@ bool TimeLimits::is_slow(Watch& watch, double rate, const Present& present, int3
   const int32_t length = elapsed(watch.sampled, now);
   if (length < kRateWindowMs) return false;
   const uint32_t bytes = low_word(present.received + present.sent);
-  const bool judged = length < kStretchedWindowMs && watch.unfinished && present.unfinished && elapsed(watch.sampled, watch.resumed) <= 0;
+  const bool judged = length < kStretchedWindowMs && watch.unfinished && present.unfinished &&
+                      elapsed(watch.sampled, watch.resumed) <= 0;
   const bool slow = judged && static_cast<double>(bytes - watch.sampled_bytes) < rate * length / 1000;
   watch.sampled = now;
   watch.sampled_bytes = bytes;

@@ -23,7 +23,7 @@ class Broadcast final : public Clients {
 
   const Pattern published_;
   uint64_t published_bytes_ = 0;
-  int64_t published_at_ = 0;          // the last one; 0: still opening
+  int64_t published_at_ = 0;           // the last one; 0: still opening
   std::vector<uint64_t> heard_bytes_;  // by client, of what was published
 };
 

@@ -85,7 +85,8 @@ std::string ParseOptions(int argc, char** argv, Options* options) {
     }
   }
   if (options->port == 0) return "--port is missing";
-  if (options->mode == Mode::kBroadcast && options->framing != Framing::kLines) return "a broadcast wants --framing=lines";
+  if (options->mode == Mode::kBroadcast && options->framing != Framing::kLines)
+    return "a broadcast wants --framing=lines";
   if (options->baseline > options->connections) return "--baseline is more than --connections";
   return std::string();
 }

@@ -106,8 +106,8 @@ inline int run_all() {
 #define NETMUX_JOIN_(a, b) a##b
 #define NETMUX_JOIN(a, b) NETMUX_JOIN_(a, b)
 #define TEST(sentence) NETMUX_TEST_(sentence, NETMUX_JOIN(test_in_line_, __LINE__))
-#define NETMUX_TEST_(sentence, function)                                                   \
-  static void function();                                                                  \
+#define NETMUX_TEST_(sentence, function)                                                     \
+  static void function();                                                                    \
   static netmux_test::Registration NETMUX_JOIN(function, _registration)(sentence, function); \
   static void function()
 

@@ -34,8 +34,13 @@ class Guarded {
 class ContractMemory {
  public:
   explicit ContractMemory(uint32_t max_handles)
-      : max_handles_(max_handles), generation_(max_handles), unsent_(max_handles), deadline_(max_handles),
-        wheel_due_(max_handles), interest_(max_handles), traffic_(2 * size_t{max_handles}) {}
+      : max_handles_(max_handles),
+        generation_(max_handles),
+        unsent_(max_handles),
+        deadline_(max_handles),
+        wheel_due_(max_handles),
+        interest_(max_handles),
+        traffic_(2 * size_t{max_handles}) {}
 
   netmux::SharedMemory shared() {
     netmux::SharedMemory memory;

@@ -44,9 +44,9 @@ inline Seen read_record(const netmux::SharedMemory& memory, int32_t index) {
 
 // "Data:hello", "Eof:0", "Drained" …
 inline std::string describe(const Seen& record) {
-  static const char* const names[] = {"?",       "Accept",      "Data",  "Datagram",  "Eof",           "Drained",
-                                      "Flushed", "WriteFailed", "Timer", "Connected", "ConnectFailed", "ListenerError",
-                                      "SendFailed", "Refused", "Expired"};
+  static const char* const names[] = {
+      "?",     "Accept",    "Data",          "Datagram",      "Eof",        "Drained", "Flushed", "WriteFailed",
+      "Timer", "Connected", "ConnectFailed", "ListenerError", "SendFailed", "Refused", "Expired"};
   const auto kind = static_cast<size_t>(record.kind);
   std::string text = kind < sizeof names / sizeof *names ? names[kind] : "?";
   switch (record.kind) {

@@ -6,12 +6,12 @@
 
 #include "reactor_scene.h"
 
-using netmux_test::allow_descriptors;
-using netmux_test::Scene;
-using netmux_test::Seen;
-using netmux_test::put;
 using netmux::CommandKind;
 using netmux::RecordKind;
+using netmux_test::allow_descriptors;
+using netmux_test::put;
+using netmux_test::Scene;
+using netmux_test::Seen;
 
 TEST("a connection is accepted, its bytes follow, then its end") {
   Scene scene;

@@ -63,7 +63,8 @@ int play(int fail_at) {
   // Exactly one end each, and whole where there was memory for it.
   constexpr size_t kWhole = 5'000'000 + 8 * 30'000 + 20'000;
   const std::string failed = "WriteFailed:" + std::to_string(ENOMEM);
-  CHECK(scene.story(client) == "Accept Drained Flushed" ? sizes[0] == kWhole : scene.story(client) == "Accept " + failed);
+  CHECK(scene.story(client) == "Accept Drained Flushed" ? sizes[0] == kWhole
+                                                        : scene.story(client) == "Accept " + failed);
   CHECK(scene.story(other) == "Drained Flushed" ? sizes[1] == kWhole : scene.story(other) == failed);
   CHECK(scene.of(RecordKind::WriteFailed).size() <= 1);
   CHECK_EQUAL(scene.memory.unsent[client], 0);

@@ -25,10 +25,14 @@ constexpr int kKinds = 13;  // one more than there are
 int32_t odd_number(Random& random, int32_t limit) {
   static const int32_t edges[] = {0, 1, -1, INT32_MIN, INT32_MAX, 4, 24, 16384, 131072, 262143, 262144, 262145};
   switch (random.below(4)) {
-    case 0: return static_cast<int32_t>(random.below(static_cast<uint64_t>(limit)));
-    case 1: return edges[random.below(sizeof edges / sizeof *edges)];
-    case 2: return static_cast<int32_t>(random.bits());
-    default: return static_cast<int32_t>(random.below(64));
+    case 0:
+      return static_cast<int32_t>(random.below(static_cast<uint64_t>(limit)));
+    case 1:
+      return edges[random.below(sizeof edges / sizeof *edges)];
+    case 2:
+      return static_cast<int32_t>(random.bits());
+    default:
+      return static_cast<int32_t>(random.below(64));
   }
 }
 
@@ -56,8 +60,8 @@ void fill_ring(Scene& scene, Random& random) {
     const uint64_t slot = random.below(10) == 0 ? random.below(1 << 24) : random.below(24);
     const uint64_t kind = random.below(20) == 0 ? random.below(256) : random.below(kKinds + 1);
     words[0] = static_cast<int32_t>(static_cast<uint32_t>(kind | slot << 8));
-    words[1] = slot < scene.memory.max_handles && random.below(8) != 0 ? scene.memory.generation[slot]
-                                                                        : odd_number(random, 4);
+    words[1] =
+        slot < scene.memory.max_handles && random.below(8) != 0 ? scene.memory.generation[slot] : odd_number(random, 4);
     words[2] = odd_number(random, 1 << 17);
     words[3] = odd_number(random, 1 << 14);
   }
@@ -90,9 +94,14 @@ void play(Random& random, int fail_at) {
       if (random.below(4) == 0) scene.buffers[static_cast<uint32_t>(random.below(64))] = "";
       fill_ring(scene, random);
       switch (random.below(3)) {
-        case 0: scene.reactor.flush(); break;
-        case 1: scene.reactor.drain(); break;
-        default: break;
+        case 0:
+          scene.reactor.flush();
+          break;
+        case 1:
+          scene.reactor.drain();
+          break;
+        default:
+          break;
       }
       for (int rounds = 0; rounds < 20 && scene.round(); rounds++) {
       }

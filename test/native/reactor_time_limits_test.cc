@@ -42,7 +42,10 @@ struct Room {
     pass(ms > 0 ? ms : 0);
     return ms;
   }
-  bool expired(Expiry which) { return scene.of(RecordKind::Expired).size() == 1 && scene.of(RecordKind::Expired)[0].a == static_cast<int32_t>(which); }
+  bool expired(Expiry which) {
+    return scene.of(RecordKind::Expired).size() == 1 &&
+           scene.of(RecordKind::Expired)[0].a == static_cast<int32_t>(which);
+  }
   bool alive() { return scene.of(RecordKind::Expired).empty(); }
 
   SysTable sys;
