@@ -1,6 +1,6 @@
 // Makes dist/, all of the package that is JavaScript, from out/src/: what compiled there file by file becomes one file to load.
 //
-//     dist/lib/*.cjs          the code, in CommonJS; what several entries have in common is in one file of its own
+//     dist/lib/*.cjs          the code, in CommonJS; what several entries have in common is in netmux.cjs
 //     dist/<entry>.cjs, .js   the same module for `require` and for `import`: one copy of the code and of its state for both
 //     dist/types/**           the declarations that the entries reach; dist/<entry>.d.ts, .d.cts pass them on
 //
@@ -59,7 +59,9 @@ async function code(entries) {
     format: 'cjs',
     exports: 'named',
     entryFileNames: 'lib/[name].cjs',
-    chunkFileNames: 'lib/shared-[hash].cjs',
+    // One file for all that entries share: calls between files take a detour, and some of these are made for every byte that comes.
+    codeSplitting: { groups: [{ name: 'netmux', minShareCount: 2 }] },
+    chunkFileNames: 'lib/[name].cjs',
     // The declarations have them.
     comments: false,
   });
@@ -90,12 +92,17 @@ function importFace(module, names) {
   return `import library from '${module}';\n\nexport const {\n${names.map((name) => `  ${name},\n`).join('')}} = library;\n`;
 }
 
+/** Rows of the table of options say what they mean in a property, which a declaration shows nobody: as a doc comment it is shown. */
+function documented(declaration) {
+  return declaration.replace(/^( +)(readonly \w+: \{\n(?:\1 +.*\n)*?\1 +readonly meaning: "(.*)";\n)/gm, '$1/** $3 */\n$1$2');
+}
+
 /** Files of dist/, name and text: the declarations that can be reached from an entry, and what passes them on. */
 function* declarations(entries) {
   const reached = new Set(entries.map(({ source }) => `${source}.d.ts`));
   for (const file of reached) {
     const text = readFileSync(join(COMPILED, file), 'utf8');
-    yield [`types/${file}`, text];
+    yield [`types/${file}`, documented(text)];
     for (const { fileName } of ts.preProcessFile(text).importedFiles) {
       if (fileName.startsWith('.')) reached.add(join(dirname(file), fileName.replace(/\.js$/, '.d.ts')));
     }

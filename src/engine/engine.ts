@@ -10,7 +10,7 @@ import type { CommandRing } from './command-ring.js';
 export * from '../native/contract.js';
 export type { Address, CommandRing, SharedMemory };
 
-/** 'memory' is the one of `netmux/testing`. */
+/** `native` is the addon on epoll or kqueue, `node` the one over Node's own sockets, `memory` that of `netmux/testing`. */
 export type EngineName = 'native' | 'node' | 'memory';
 
 /** An engine that was made elsewhere: `netmux/testing` makes one. What it offers is no part of the public interface. */

@@ -5,6 +5,7 @@ import { checkedInteger, checkedNames, checkedObject } from '../mux/socket-optio
 /** Lengths are compared with counters of bytes, which are int32 words. */
 export const MAX_FRAME_BYTES = 2 ** 31 - 1;
 
+/** Options of every framing. */
 export interface FramingOptions {
   /** Bytes of a frame, without what surrounds it; a longer one throws NETMUX_FRAME_TOO_LONG. Default 65,536. */
   readonly maxLength?: number;
@@ -12,6 +13,7 @@ export interface FramingOptions {
   readonly encoding?: BufferEncoding | undefined;
 }
 
+/** Options of a framing whose messages are text. */
 export interface TextFramingOptions extends FramingOptions {
   readonly encoding: BufferEncoding;
 }

@@ -23,6 +23,7 @@ interface ByteOrder {
   readonly littleEndian?: boolean;
 }
 
+/** Options of `lengthPrefixed`. */
 export type LengthPrefixedOptions = FramingOptions & ByteOrder;
 
 /**

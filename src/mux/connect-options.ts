@@ -8,9 +8,11 @@ const DEFAULT_TIMEOUT = 30;
 /** Node's timers take no more milliseconds than an int32. */
 const MAX_TIMEOUT = 2_147_483;
 
+/** Options of `mux.connect` to a TCP port. */
 export interface ConnectPortOptions {
   /** A name or an address. Default 'localhost'. Several addresses are tried in order. */
   readonly host?: string;
+  /** 1–65535. */
   readonly port: number;
   /** Seconds until it counts as failed, NETMUX_CONNECT_TIMEOUT. Default 30. */
   readonly timeout?: number;
@@ -20,6 +22,7 @@ export interface ConnectPortOptions {
   readonly keepAlive?: boolean;
 }
 
+/** Options of `mux.connect` to a UNIX socket. */
 export interface ConnectPathOptions {
   /** A UNIX socket, at most 107 bytes; a leading NUL means an abstract name (Linux). */
   readonly path: string;
@@ -27,6 +30,7 @@ export interface ConnectPathOptions {
   readonly timeout?: number;
 }
 
+/** Where `mux.connect` connects to. */
 export type ConnectOptions = ConnectPortOptions | ConnectPathOptions;
 
 /** Where to connect to, checked. */

@@ -21,6 +21,7 @@ export const CLOSED_REASONS = [
   'slow',
 ] as const;
 
+/** What a connection ended of; `Mux.stats` counts each. */
 export type ClosedReason = (typeof CLOSED_REASONS)[number];
 
 /** What a connection ends of, if not by itself. */

@@ -134,18 +134,22 @@ export class Handle<Data = unknown> {
     return hostOf(addressOf(this, 'remote'));
   }
 
+  /** The peer's port; undefined for UNIX sockets and other descriptors. */
   get remotePort(): number | undefined {
     return portOf(addressOf(this, 'remote'));
   }
 
+  /** What kind of address the peer has. */
   get remoteFamily(): 'IPv4' | 'IPv6' | 'unix' | undefined {
     return familyOf(addressOf(this, 'remote'));
   }
 
+  /** The numeric address of our end; the path of a UNIX socket. */
   get localAddress(): string | undefined {
     return hostOf(addressOf(this, 'local'));
   }
 
+  /** The port of our end: of a listener on port 0, the one that the kernel chose. */
   get localPort(): number | undefined {
     return portOf(addressOf(this, 'local'));
   }

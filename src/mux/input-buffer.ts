@@ -11,11 +11,13 @@ const NEAR_BYTES = 96;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
+/** Options of `readLine` and `lines`. */
 export interface LineOptions {
   /** Bytes of a line, its end not counted; a longer one throws NETMUX_LINE_TOO_LONG. Default 65,536. */
   readonly maxLength?: number;
 }
 
+/** Options of `readFrame`. */
 export interface FrameOptions {
   /** Bytes of a frame, its prefix not counted; a longer one throws NETMUX_FRAME_TOO_LONG. Default 65,536. */
   readonly maxLength?: number;

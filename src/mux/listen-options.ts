@@ -56,6 +56,7 @@ export interface ListenDescriptorOptions extends SharedListenOptions {
   readonly path?: string;
 }
 
+/** What `mux.listen` listens on. */
 export type ListenOptions = ListenPortOptions | ListenPathOptions | ListenDescriptorOptions;
 
 /** What is to be bound, checked. */

@@ -25,6 +25,7 @@ import { checkedObject } from './socket-options.js';
 import { type MuxStats, statsOf } from './stats.js';
 import { checkedDelay } from './timers.js';
 
+/** Options of `mux.loop`. */
 export interface LoopOptions {
   /** Aborting it is calling `endLoop()`. */
   readonly signal?: AbortSignal;

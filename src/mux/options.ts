@@ -28,6 +28,7 @@ const MAX_EXEMPT_BLOCKS = 1024;
 /** What becomes of a connection whose output would exceed `maxOutbuffer`. */
 export type OutbufferVerdict = 'close' | 'drop';
 
+/** Options of a multiplexer; a server has them in snake case. */
 export interface MuxOptions {
   /** Which engine carries the sockets. Default: the environment variable NETMUX_ENGINE, else 'auto', native where it loads.
    * Tests give one that is an object: `netmux/testing`. */

@@ -79,7 +79,9 @@ export abstract class ConfiguredServer<Client, Options extends ServerOptions> ex
     return DEFAULT_PORT;
   }
 
+  /** The value of an option, once it was read and checked, or of another property. (Net::Server get_property) */
   get_property<Name extends keyof ServerSettings>(name: Name): ServerSettings[Name];
+  /** Also of options of a program's own. */
   get_property(name: string): unknown;
   get_property(name: string): unknown {
     return this.server[name];
@@ -199,6 +201,7 @@ export abstract class ConfiguredServer<Client, Options extends ServerOptions> ex
     }
   }
 
+  /** What `run()` got besides options. */
   protected get control(): RunControl {
     return this.#control;
   }
@@ -214,10 +217,12 @@ export abstract class ConfiguredServer<Client, Options extends ServerOptions> ex
     return this.#log !== undefined;
   }
 
+  /** The log, from `initialize_logging` to the end. */
   protected get openLog(): ServerLog {
     return this.#log!;
   }
 
+  /** From here on messages go to standard error. */
   protected closeLog(): void {
     this.#log?.close();
     this.#log = undefined;

@@ -48,9 +48,9 @@ export abstract class ServerHooks<Client> {
 
   /**
    * Something makes it impossible to go on. The closing hooks follow.
-   * @param error as text it is its message
-   * @param origin `netmux`
-   * @param file where `fatal` was called, or the error was made
+   * @param _error as text it is its message
+   * @param _origin `netmux`
+   * @param _file where `fatal` was called, or the error was made
    */
   fatal_hook(_error: Error, _origin: string, _file: string, _line: number): void | Promise<void> {}
 

@@ -137,6 +137,7 @@ export class MultiplexServer<
     if (this.#hasRun) await (this.#closing ?? this.server_close()).catch(() => {}); // run() tells
   }
 
+  /** As `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -327,13 +328,21 @@ export class MultiplexServer<
     return over;
   }
 
+  /** The client was admitted; `this` is the client, here and below. */
   mux_connection?(this: Client, mux: Mux<Client>, fh: Handle<Client>): unknown;
+  /** Bytes arrived, once per read. What is not consumed is presented again with the next ones. */
   mux_input?(this: Client, mux: Mux<Client>, fh: Handle<Client>, data: InputBuffer): unknown;
+  /** The peer has finished sending; `data` is the unread input, presented for the last time. */
   mux_eof?(this: Client, mux: Mux<Client>, fh: Handle<Client>, data: InputBuffer): unknown;
+  /** The connection was closed and is forgotten. */
   mux_close?(this: Client, mux: Mux<Client>, fh: Handle<Client>): unknown;
+  /** The timer of `fh.setTimeout` is due. It fires once. */
   mux_timeout?(this: Client, mux: Mux<Client>, fh: Handle<Client>): unknown;
+  /** All output has been given to the kernel. */
   mux_outbuffer_empty?(this: Client, mux: Mux<Client>, fh: Handle<Client>): unknown;
+  /** Writing failed since the peer is gone; `mux_close` follows. */
   mux_epipe?(this: Client, mux: Mux<Client>, fh: Handle<Client>): unknown;
+  /** Something went wrong: an error with a `code`, or what a callback has thrown. */
   mux_error?(this: Client, mux: Mux<Client>, fh: Handle<Client>, error: CallbackError): unknown;
 
   /** The second process has called the hooks, and has no terminal: all that is left to do here is to tell. */

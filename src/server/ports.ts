@@ -32,6 +32,7 @@ export interface PortObject {
   readonly keep_alive?: Flag;
 }
 
+/** The option `port` or one of its list: a number, a text as on the command line, or an object. */
 export type PortOption = number | string | PortObject;
 
 type OneOrMore<Value> = Value | readonly Value[];

@@ -40,6 +40,7 @@ type MethodName =
   | 'sig_hup'
   | 'server_exit';
 
+/** What `serve` takes: options, callbacks and hooks in one object. */
 export type ServeOptions<Client extends MultiplexClient<Logging> = MultiplexClient> = ServerOptions &
   RunControl &
   Methods<Client> &

@@ -64,6 +64,7 @@ export interface OptionRow {
   readonly group?: string;
 }
 
+/** Options by name, as `options()` of a server returns them. */
 export type OptionTable = Readonly<Record<string, OptionRow>>;
 
 /** Numbers and families are read as text, but may be given as numbers. */
