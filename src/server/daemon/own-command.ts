@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path';
 import { NetmuxError } from '../../errors.js';
 
 /** Node finds `server` where there is only `server.js`; it may also be a folder. */
-const SCRIPT_ENDINGS = ['', '.js', '.json', '.node'];
+const SCRIPT_ENDINGS = ['', '.js'];
 
 /** Where the handler of a restarted program's first moments is found. */
 const EARLY_HUP = 'netmux.earlyHup';
