@@ -1,10 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { CommandFailure, FAILED } from './failure.js';
 
 /** The folder of the library, above src/cli/ and dist/lib/: a place in here says nothing to whom a message is for. */
 const LIBRARY = fileURLToPath(new URL('..', import.meta.url));
+
+/** What is easily left out: an `import` needs it. */
+const ENDINGS = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts'];
 
 /** Which Node loads TypeScript without being asked to. */
 const TYPESCRIPT_SINCE = '22.18';
@@ -17,7 +20,11 @@ const TYPESCRIPT_SINCE = '22.18';
  */
 export async function loadDefaultExport(path: string, name: string): Promise<unknown> {
   const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) throw new CommandFailure(FAILED, `${name}: there is no such module (${path})`);
+  if (found === undefined) {
+    const meant = ENDINGS.find((ending) => existsSync(path + ending));
+    const hint = meant === undefined ? `(${path})` : `(did you mean ${name}${meant}?)`;
+    throw new CommandFailure(FAILED, `${name}: there is no such module ${hint}`);
+  }
   if (found.isDirectory()) throw new CommandFailure(FAILED, `${name}: this is a folder, not a module`);
   let loaded: { readonly default?: unknown };
   try {

@@ -32,7 +32,7 @@ command(process.argv.slice(2)).catch((error: Error) => {
 });
 
 async function command([name, ...words]: readonly string[]): Promise<void> {
-  if (name === '--help' || name === '-h') process.stdout.write(USAGE);
+  if (name === '--help' || name === '-h' || (name === 'doctor' && asksForHelp(words))) process.stdout.write(USAGE);
   else if (name === '--version' || name === '-v') process.stdout.write(`${packageVersion()}\n`);
   else if (name === 'doctor') doctor(words);
   else if (name === undefined || name === '') throw new CommandFailure(MISUSED, 'which module? (netmux --help)');

@@ -188,6 +188,13 @@ describe('a module', () => {
     });
   });
 
+  it('without its ending: the line has it', async () => {
+    const folder = temporaryDirectory();
+    writeFileSync(join(folder, 'a.mjs'), '');
+    const { code, stderr } = await startCommand(['./a'], { cwd: folder }).ending();
+    expect({ code, stderr }).toEqual({ code: 1, stderr: 'netmux: ./a: there is no such module (did you mean ./a.mjs?)\n' });
+  });
+
   it('in TypeScript is run by a Node that can; others say what to do', async () => {
     const folder = temporaryDirectory();
     writeFileSync(join(folder, 'a.mts'), 'export default { mux_close(): void {} };');

@@ -74,8 +74,8 @@ describe('the netmux command', () => {
     expect((await netmux.line('listening')).split(' ')[1]).toBe('--help');
   });
 
-  it.each(['--help', '-h'])('%s: how it is called', async (word) => {
-    const { code, stdout, stderr } = await startCommand([word]).ending();
+  it.each([['--help'], ['-h'], ['doctor --help']])('%s: how it is called', async (words) => {
+    const { code, stdout, stderr } = await startCommand(words.split(' ')).ending();
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^usage: netmux MODULE /);
     expect(stdout).toContain('netmux doctor');
