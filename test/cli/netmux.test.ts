@@ -109,7 +109,9 @@ describe.skipIf(!engines.includes('native'))('netmux --background', () => {
     });
     expect(pid).not.toBe(first.process.pid);
     const [, port] = /^listening (\d+)/.exec(stdout) ?? [];
-    await (await Peer.connect(Number(port))).expect('good morning\n');
+    const peer = await Peer.connect(Number(port));
+    await peer.expect('good morning\n');
+    await peer.finish();
     process.kill(pid, 'SIGTERM');
     await eventually('it has ended', () => !isAlive(pid));
     expect(existsSync(files.pid_file)).toBe(false);
