@@ -53,7 +53,8 @@ export class MemoryListener extends MemoryHandle implements Acceptor {
   accept(joined: Joined): void {
     const pass = this.door?.admit(joined.remote, this.turn.now());
     if (this.door !== undefined && pass === undefined) {
-      joined.end.reset();
+      if (joined.remote.family === 'unix') joined.end.close();
+      else joined.end.reset();
       this.#reportRefusals();
       return;
     }

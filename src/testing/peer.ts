@@ -44,6 +44,7 @@ export class Peer implements EndOwner {
     [this.localAddress, this.localPort] = nameOf(local);
     [this.remoteAddress, this.remotePort] = nameOf(remote);
     end.owner = this;
+    this.#receive(); // a limit may have sent it away before it was introduced
   }
 
   /**

@@ -301,6 +301,62 @@ describe('time in memory', () => {
   });
 });
 
+describe('limits in memory', () => {
+  it('of time are reached at their time, however long', async () => {
+    const hour = 3600;
+    const { network, log, journal } = await open({}, { mux: { idleTimeout: hour, firstByteTimeout: 10, maxLifetime: 30 * hour } });
+    const [silent, talking] = [network.connect({ port: PORT }), network.connect({ port: PORT })];
+    talking.write('x');
+    network.advance(9.999);
+    expect(silent.ended).toBe(undefined);
+    network.advance(0.001);
+    expect(silent.ended).toBe('fin');
+    expect(log.slice(-2)).toEqual(['mux_error c1 NETMUX_FIRST_BYTE_TIMEOUT', 'mux_close c1']);
+    network.advance(hour - 11);
+    talking.write('x');
+    network.advance(hour - 1);
+    expect(journal.handleOf('c2').closed).toBe(false);
+    network.advance(1);
+    expect(log.slice(-2)).toEqual(['mux_error c2 NETMUX_IDLE_TIMEOUT', 'mux_close c2']);
+  });
+
+  it('of a life end also who is never idle', async () => {
+    const { network, log } = await open({}, { mux: { maxLifetime: 100 } });
+    const peer = network.connect({ port: PORT });
+    for (let second = 0; second < 99; second += 1) {
+      network.advance(1);
+      peer.write('x');
+    }
+    expect(peer.ended).toBe(undefined);
+    network.advance(1);
+    expect(log.at(-2)).toMatch(/^mux_error c1 NETMUX_.*LIFETIME/);
+  });
+
+  it('of connections reset who comes beyond, by address; it is told of once a second', async () => {
+    const { network, mux, log } = await open({}, { mux: { maxConnectionsPerAddress: 1 } });
+    const told: unknown[] = [];
+    mux.setCallbackObject({ ...mux.setCallbackObject(undefined), mux_refused: (_mux, _listener, refused) => void told.push(refused) });
+    const knock = (host: string) => network.connect({ port: PORT, from: { host } });
+    const first = knock('192.0.2.1');
+    expect([knock('192.0.2.1').ended, knock('192.0.2.1').ended, knock('192.0.2.2').ended]).toEqual(['ECONNRESET', 'ECONNRESET', undefined]);
+    expect(told).toEqual([{ reason: 'address', count: 1 }]);
+    network.advance(1);
+    expect(told).toHaveLength(2);
+    first.close();
+    expect(knock('192.0.2.1').ended).toBe(undefined);
+    expect(log.filter((line) => line.startsWith('mux_connection'))).toHaveLength(3);
+    expect(mux.stats()).toMatchObject({ handles: 2, accepted: 3, refused: { address: 2 } });
+  });
+
+  it('of accepting fill up again with time', async () => {
+    const { network } = await open({}, { mux: { acceptRate: 2, acceptBurst: 1 } });
+    const knock = () => network.connect({ port: PORT }).ended;
+    expect([knock(), knock()]).toEqual([undefined, 'ECONNRESET']);
+    network.advance(0.5);
+    expect([knock(), knock()]).toEqual([undefined, 'ECONNRESET']);
+  });
+});
+
 describe('what happens at once', () => {
   it('is one group of callbacks, in the order in which it came', async () => {
     const { network, log } = await open();
