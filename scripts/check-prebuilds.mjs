@@ -1,7 +1,8 @@
-// Looks at the binaries in prebuilds/: `npm run check:prebuilds`; with --all every platform's has to be there, as for a release.
+// Looks at the binaries in prebuilds/: `npm run check:prebuilds`; with --all every platform's has to be there, as for a release. --in=FOLDER
+// looks at those of an unpacked package.
 // Each has to be for the platform that its place says, to ask for no younger C or C++ library than we promise, and to be hardened.
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { PLATFORMS, prebuiltFileOf } from './platforms.mjs';
 import { root, run } from './toolchain.mjs';
@@ -19,12 +20,12 @@ const MACHINES = { x64: 'Advanced Micro Devices X86-64', arm64: 'AArch64' };
 const MACH_O_CPUS = { x64: 0x01000007, arm64: 0x0100000c };
 const LC_BUILD_VERSION = 0x32;
 
-const { values } = parseArgs({ options: { all: { type: 'boolean', default: false } } });
+const { values } = parseArgs({ options: { all: { type: 'boolean', default: false }, in: { type: 'string', default: root } } });
 const problems = [];
 let checked = 0;
 for (const platform of Object.keys(PLATFORMS)) {
   const name = prebuiltFileOf(platform);
-  const file = join(root, name);
+  const file = resolve(values.in, name);
   if (!existsSync(file)) {
     if (values.all) problems.push(`${name}: missing`);
     continue;

@@ -1,10 +1,12 @@
-// binding.gyp lists its sources one by one; this finds the one that was forgotten, also for the platform that is not at hand.
+// binding.gyp and native/CMakeLists.txt list their sources one by one; this finds the one that was forgotten, also for the platform
+// that is not at hand.
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { filesIn, includesOf, read } from './sources.js';
 
 interface Target {
   sources: string[];
+  defines: string[];
   conditions: [condition: string, settings: { sources?: string[] }][];
 }
 
@@ -43,5 +45,24 @@ describe('binding.gyp', () => {
       expect([linux.includes(file), mac.includes(file), everywhere.includes(file)]).toEqual([true, false, false]);
     for (const file of including('sys/event.h'))
       expect([linux.includes(file), mac.includes(file), everywhere.includes(file)]).toEqual([false, true, false]);
+  });
+});
+
+describe('native/CMakeLists.txt', () => {
+  const text = read('native/CMakeLists.txt');
+  const lists = [...text.matchAll(/^(?:set|\s*list)\((?:APPEND )?SOURCES\s([^)]*)\)/gm)].map(([, names]) =>
+    names!
+      .trim()
+      .split(/\s+/)
+      .map((name) => `native/${name}`)
+      .sort(),
+  );
+
+  it('compiles what binding.gyp compiles, on each platform', () => {
+    expect(lists).toEqual([everywhere, mac, linux].map((sources) => [...sources].sort()));
+  });
+
+  it('defines what binding.gyp defines', () => {
+    for (const name of target.defines) expect(text).toContain(name);
   });
 });
