@@ -28,6 +28,10 @@ export class CommandRing {
   readonly #unsent: Int32Array;
   readonly #owner: RingOwner;
   readonly #flush: () => void;
+  /** Bytes of output appended so far, of all slots. */
+  appended = 0;
+  /** Called when what was appended outside a turn has been executed. */
+  afterFlush: (() => void) | undefined;
 
   constructor(memory: SharedMemory, owner: RingOwner) {
     this.#commands = memory.commands;
@@ -36,7 +40,10 @@ export class CommandRing {
     this.#generation = memory.generation;
     this.#unsent = memory.unsent;
     this.#owner = owner;
-    this.#flush = () => owner.flush();
+    this.#flush = () => {
+      owner.flush();
+      this.afterFlush?.();
+    };
   }
 
   /** Appends a command that carries no bytes. */
@@ -84,6 +91,7 @@ export class CommandRing {
     if (length >= REFERENCE_MIN_BYTES && isFixed(bytes.buffer)) {
       const reference = this.#owner.reference(bytes);
       this.#unsent[slot]! += length;
+      this.appended += length;
       this.#append(CommandKind.WriteReference, slot, reference, length);
       return;
     }
@@ -105,6 +113,7 @@ export class CommandRing {
   /** Queues bytes that lie in the read slab, without copying them. Valid while their own record is dispatched. */
   forward(slot: number, offset: number, length: number): void {
     this.#unsent[slot]! += length;
+    this.appended += length;
     this.#append(CommandKind.Forward, slot, offset, length);
   }
 
@@ -156,6 +165,7 @@ export class CommandRing {
   /** Joins a write with the command before it where both are of one slot and adjacent in the slab. */
   #appendWrite(slot: number, offset: number, length: number): void {
     this.#unsent[slot]! += length;
+    this.appended += length;
     const last = (this.#control[Control.CommandCount]! - 1) * WORDS;
     if (
       last >= 0 &&

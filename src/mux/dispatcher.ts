@@ -3,6 +3,7 @@ import { addressBlockLength, subjectOf } from '../engine/address.js';
 import { CloseMode, CommandKind, type Engine, RecordKind, WORDS } from '../engine/engine.js';
 import { NetmuxError, systemError } from '../errors.js';
 import { BoundPaths } from './bound-paths.js';
+import { Budget } from './budget.js';
 import type { Connecting } from './connect.js';
 import { Ending, Reading, SlotState, Writing, withReading, withWriting } from './half-close.js';
 import { Handle } from './handle.js';
@@ -29,6 +30,7 @@ export class Dispatcher {
   readonly paths = new BoundPaths();
   readonly lifecycle: Lifecycle;
   readonly output: Output;
+  readonly budget: Budget;
   readonly #records: Int32Array;
   readonly #generation: Int32Array;
   readonly #state: Uint8Array;
@@ -45,6 +47,7 @@ export class Dispatcher {
     this.slots = new Slots(engine);
     this.lifecycle = new Lifecycle(this.slots, this.paths);
     this.output = new Output(this.slots, this.lifecycle);
+    this.budget = new Budget(this.slots, this.lifecycle);
     this.#records = engine.memory.records;
     this.#generation = engine.memory.generation;
     this.#state = this.slots.state;
@@ -89,8 +92,9 @@ export class Dispatcher {
         this.#callbackThrew(error);
       }
     }
-    slots.timers.inBatch = false;
     slots.current = undefined;
+    this.budget.look();
+    slots.timers.inBatch = false;
     if (this.#isDebugging && this.engine.name === 'native') this.#overwriteInput();
   }
 
@@ -256,6 +260,7 @@ export class Dispatcher {
       this.lifecycle.exceeded(handle, unread > maxInbuffer ? 'inbuffer' : 'failed', error);
       return;
     }
+    this.budget.keep(unread);
     slots.leftovers.keep(slot, input);
     slots.hasLeftover(slot);
   }

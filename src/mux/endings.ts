@@ -15,6 +15,7 @@ export const CLOSED_REASONS = [
   'threw',
   'outbuffer',
   'inbuffer',
+  'buffered',
   'firstByte',
   'idle',
   'lifetime',

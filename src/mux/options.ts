@@ -39,6 +39,11 @@ export interface MuxOptions {
   readonly outbufferPolicy?: OutbufferVerdict | ((fh: Handle, bytes: number) => OutbufferVerdict);
   /** Bytes of input that callbacks leave unconsumed, per connection; past it the connection is closed. 0 = unlimited. Default 16 MiB. */
   readonly maxInbuffer?: number;
+  /**
+   * Bytes of unsent output and unread input of all connections together; past it those with most of it are closed. 0 = unlimited, the
+   * default.
+   */
+  readonly maxBuffered?: number;
   /** Bytes of unsent output above which `fh.write` returns false. Default 64 KiB. */
   readonly highWaterMark?: number;
   /** Bytes of one read, and so of one `mux_input` at most: 1 to 65,536, the default. */
@@ -175,6 +180,13 @@ export const MUX_OPTIONS: Readonly<Record<keyof MuxOptions, MuxOptionRow>> = {
     range: `a whole number from 0 (unlimited) to ${MAX_LIMIT_BYTES}`,
     meaning: 'unconsumed input per connection; past it the connection is closed',
     allows: isWhole(0, MAX_LIMIT_BYTES),
+  },
+  maxBuffered: {
+    default: 0,
+    unit: 'bytes',
+    range: `a whole number from 0 (unlimited) to ${Number.MAX_SAFE_INTEGER}`,
+    meaning: 'unsent output and unread input of all connections together; past it those with most of it are closed',
+    allows: isWhole(0, Number.MAX_SAFE_INTEGER),
   },
   highWaterMark: {
     default: 64 * KIB,

@@ -133,6 +133,7 @@ export class Run {
   #begin(): void {
     const { slots } = this.#dispatcher;
     this.isRunning = true;
+    this.#dispatcher.budget.watch(this.#mux, true);
     this.#failure = undefined;
     this.#promise = new Promise((resolve, reject) => {
       this.#settle = () => (this.#failure === undefined ? resolve() : reject(this.#failure));
@@ -187,6 +188,7 @@ export class Run {
     }
     this.#dispatcher.engine.flush();
     this.isRunning = false;
+    this.#dispatcher.budget.watch(this.#mux, false);
     this.#draining = undefined;
     this.#referencesChanged();
     this.#settle?.();
