@@ -15,28 +15,34 @@ const EXIT_USAGE = 2;
 const USAGE = `npm run bench:report -- FILE [options]
   FILE             results of npm run bench; the page is written beside it
   --documents      also the pictures in docs/images and the generated parts of README.md,
-                   docs/performance.md and docs/many-connections.md
+                   docs/performance.md and docs/many-connections.md; without FILE only the last one, which is
+                   made from the runs of bench:million that are kept
   --compare=OLD    what has changed since these older results
   --help           this text`;
 
-function writeDocuments(results: Results): void {
-  if (results.quick) throw new UsageError('--documents: these results are of the quick form, whose figures mean nothing');
+function writePictures(results: Results): void {
   for (const [path, svg] of pictures(results)) {
     mkdirSync(dirname(join(ROOT, path)), { recursive: true });
     writeFileSync(join(ROOT, path), svg);
     console.log(path);
   }
-  const parts: Record<DocumentName, string> = {
-    'README.md': readmePart(results),
-    'docs/performance.md': performancePart(results, readMillions()),
-    'docs/many-connections.md': capacityPart(readMillions()),
-  };
-  for (const [name, part] of Object.entries(parts)) {
-    const file = join(ROOT, name);
-    const document = existsSync(file) ? replacePart(readFileSync(file, 'utf8'), part) : undefined;
-    if (document !== undefined) writeFileSync(file, document);
-    console.log(document === undefined ? `${name}: has no marks for a generated part, left alone` : name);
-  }
+}
+
+function writePart(name: DocumentName, part: string): void {
+  const file = join(ROOT, name);
+  const document = existsSync(file) ? replacePart(readFileSync(file, 'utf8'), part) : undefined;
+  if (document !== undefined) writeFileSync(file, document);
+  console.log(document === undefined ? `${name}: has no marks for a generated part, left alone` : name);
+}
+
+function writeDocuments(results: Results | undefined): void {
+  if (results?.quick) throw new UsageError('--documents: these results are of the quick form, whose figures mean nothing');
+  const millions = readMillions();
+  writePart('docs/many-connections.md', capacityPart(millions));
+  if (results === undefined) return;
+  writePictures(results);
+  writePart('README.md', readmePart(results));
+  writePart('docs/performance.md', performancePart(results, millions));
 }
 
 function main(): void {
@@ -46,11 +52,13 @@ function main(): void {
     return;
   }
   const [file, ...more] = positionals;
-  if (file === undefined || more.length > 0) throw new UsageError('one FILE is wanted');
-  const results = readResults(file);
-  console.log(relative(process.cwd(), writePage(file, results)));
+  const needsFile = !values.documents || values.compare !== undefined;
+  if (more.length > 0 || (file === undefined && needsFile)) throw new UsageError('one FILE is wanted');
+  const results = file === undefined ? undefined : readResults(file);
+  if (file !== undefined && results !== undefined) console.log(relative(process.cwd(), writePage(file, results)));
   if (values.documents) writeDocuments(results);
-  if (values.compare !== undefined) for (const line of comparisonLines(readResults(values.compare), results)) console.log(line);
+  if (results === undefined || values.compare === undefined) return;
+  for (const line of comparisonLines(readResults(values.compare), results)) console.log(line);
 }
 
 function parse(args: readonly string[]) {
