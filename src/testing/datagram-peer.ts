@@ -42,6 +42,7 @@ export class DatagramPeer implements Receiver {
     return this.#received.splice(0);
   }
 
+  /** Gives up its place in the network: from here on nothing reaches it. */
   close(): void {
     this.#place.unbind();
   }

@@ -4,6 +4,7 @@ import { NetmuxTypeError, shown } from '../errors.js';
 import type { End, EndOwner } from './end.js';
 import type { Joined } from './memory-stream.js';
 
+/** Options of `write` of a peer. */
 export interface WriteOptions {
   /**
    * Where the bytes are cut. Each piece arrives, and is dealt with, before the next one is sent: offsets from their beginning, or a

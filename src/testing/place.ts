@@ -5,12 +5,14 @@ import { NetmuxTypeError, shown } from '../errors.js';
 /** A port of an address, or a UNIX path: where somebody listens, or sends to. */
 export type Place = PortPlace | PathPlace;
 
+/** A TCP or UDP port of the network. */
 export interface PortPlace {
   readonly port: number;
   /** A numeric address. Default 127.0.0.1. */
   readonly host?: string;
 }
 
+/** A UNIX socket of the network; nothing of it is in the file system. */
 export interface PathPlace {
   readonly path: string;
 }

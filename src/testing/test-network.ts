@@ -22,6 +22,7 @@ const MAX_HANDLES = 2 ** 20;
 /** Rounds of Node's loop in which what was begun with a promise is through, also where a promise waits for another one. */
 const ROUNDS_OF_REST = 3;
 
+/** Options of a network. */
 export interface TestNetworkOptions {
   /** Bytes that a connection holds in each direction while nobody reads them. Default 65,536. */
   readonly socketBuffer?: number;
@@ -29,6 +30,7 @@ export interface TestNetworkOptions {
   readonly maxHandles?: number;
 }
 
+/** Options of a peer that connects. */
 export interface PeerOptions {
   /** Reads nothing before `resume`, not even what `mux_connection` writes. Default false. */
   readonly paused?: boolean;
