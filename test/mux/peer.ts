@@ -93,8 +93,13 @@ export class Peer {
   }
 
   /** Bytes that arrived and nobody asked for yet. */
+  get bytes(): Buffer {
+    return this.#joined();
+  }
+
+  /** The same as text. */
   get waiting(): string {
-    return this.#joined().toString('utf8');
+    return this.bytes.toString('utf8');
   }
 
   /** Waits for the end of the stream. @returns what came before it, and how it came: `fin`, or the code of an error such as ECONNRESET */

@@ -93,7 +93,7 @@ export function openMux(engine: TestedEngine, options: MuxOptions = {}): Mux {
  * Two round trips through the multiplexer's loop, over a connection of its own. The kernel hands loopback data over inside
  * the sender's call: whatever was under way before has been reported before the second answer.
  */
-async function fence(mux: Mux): Promise<void> {
+export async function fence(mux: Mux): Promise<void> {
   const listener = mux.listen({ host: '127.0.0.1', port: 0 });
   const echo: MuxCallbacks = {
     mux_connection: (_, fh) => {

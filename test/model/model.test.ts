@@ -1,0 +1,79 @@
+/**
+ * Servers under scripts of any kind, against a reference that fits on two pages: connections come, send, finish and are reset, the
+ * server writes, pauses, shuts down, closes, sets timers and throws, from outside and inside of every callback. The reference says for
+ * each connection which callbacks come in which order, with how many bytes; all engines must say the same.
+ *
+ * NETMUX_MODEL_RUNS multiplies the number of scripts.
+ */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { engines } from '../engines.js';
+import { Reference } from './reference.js';
+import { type Script, script } from './script.js';
+import { MemorySystem, SocketSystem, type System } from './system.js';
+
+const FACTOR = Number(process.env.NETMUX_MODEL_RUNS ?? 1);
+
+/** What once went wrong, as it was shrunk. */
+const REGRESSIONS: readonly Script[] = [];
+
+/** Plays a script on a system and on the reference. @throws an assertion where they differ */
+async function play({ allowHalfOpen, steps }: Script, system: System): Promise<void> {
+  const reference = new Reference(allowHalfOpen);
+  const expected = () => reference.connections.map(({ trace, delivered }) => ({ trace: trace.lines, delivered }));
+  const actual = () => system.traces.map(({ lines }, connection) => ({ trace: lines, delivered: system.received(connection) }));
+  const lengthOf = (states: ReturnType<typeof actual>) => states.reduce((sum, { trace, delivered }) => sum + trace.length + delivered, 0);
+  for (const step of steps) {
+    if (!reference.take(step)) continue;
+    await system.take(step);
+    await system.settle(() => lengthOf(actual()) >= lengthOf(expected()) && JSON.stringify(actual()) === JSON.stringify(expected()));
+    // A client that has reset its connection has got what it has got.
+    const gone = reference.connections.map(({ isPeerGone }) => isPeerGone);
+    const visible = (states: ReturnType<typeof actual>) =>
+      states.map(({ trace, delivered }, index) => (gone[index] ? { trace } : { trace, delivered }));
+    expect({ step, ...visible(actual()) }).toEqual({ step, ...visible(expected()) });
+  }
+  if (system instanceof SocketSystem) await system.fence();
+  expect(system.traces.map(({ lines }) => lines)).toEqual(expected().map(({ trace }) => trace));
+  const alive = reference.connections.filter(({ isAlive }) => isAlive).length;
+  const { handles, closed } = system.stats;
+  const closedInAll = Object.values(closed).reduce((sum, count) => sum + count, 0);
+  expect(handles).toBe(alive);
+  if (!(system instanceof SocketSystem)) expect(closedInAll).toBe(reference.accepted - alive); // the fence is a client, too
+  system.askTheDead();
+  await system.end();
+  for (const [connection, { lines }] of system.traces.entries()) {
+    if (lines.length === 0) continue;
+    const counted = (callback: string) => lines.filter((line) => line === callback).length;
+    expect({ connection, first: lines[0], last: lines.at(-1) }).toEqual({ connection, first: 'mux_connection', last: 'mux_close' });
+    expect([counted('mux_connection'), counted('mux_close')]).toEqual([1, 1]);
+    expect(counted('mux_eof')).toBeLessThanOrEqual(1);
+  }
+  expect(system.offences).toEqual([]);
+}
+
+function check(open: (script: Script) => Promise<System>, numRuns: number) {
+  const property = fc.asyncProperty(script, async (one) => {
+    const system = await open(one);
+    try {
+      await play(one, system);
+    } finally {
+      await system.end();
+    }
+  });
+  return fc.assert(property, {
+    numRuns: numRuns * FACTOR,
+    examples: REGRESSIONS.map((one) => [one]),
+    interruptAfterTimeLimit: 60_000 * FACTOR,
+  });
+}
+
+const TIMEOUT_MS = 120_000 * FACTOR;
+
+describe('the model', () => {
+  it('in memory', { timeout: TIMEOUT_MS }, () => check((one) => MemorySystem.open(one.allowHalfOpen), 300));
+
+  it.each([...engines])('on the %s engine', { timeout: TIMEOUT_MS }, (engine) =>
+    check((one) => SocketSystem.open(engine, one.allowHalfOpen), 25),
+  );
+});

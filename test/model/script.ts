@@ -1,0 +1,83 @@
+/** What a run of the model does: a list of steps, which shrinks well. */
+import fc from 'fast-check';
+
+export const CLIENTS = 3;
+
+export const CALLBACKS = [
+  'mux_connection',
+  'mux_input',
+  'mux_eof',
+  'mux_close',
+  'mux_timeout',
+  'mux_outbuffer_empty',
+  'mux_epipe',
+  'mux_error',
+] as const;
+
+export type Callback = (typeof CALLBACKS)[number];
+
+/** What a server does to a connection. 'throw' only means something within a callback. */
+export const ACTIONS = [
+  'write',
+  'pause',
+  'resume',
+  'shutdown 0',
+  'shutdown 1',
+  'close',
+  'abort',
+  'reset',
+  'timer',
+  'no timer',
+  'throw',
+] as const;
+
+export type Action = (typeof ACTIONS)[number];
+
+/** Client and connection have the same number: each client connects once. */
+export type Step =
+  | { readonly client: number; readonly does: 'connect' | 'finish' | 'reset' }
+  | { readonly client: number; readonly does: 'send'; readonly bytes: number }
+  /** From outside of any callback. */
+  | { readonly server: Action; readonly to: number }
+  /** The next time that this callback of this connection runs, it does that to a connection. */
+  | { readonly when: Callback; readonly of: number; readonly order: Action; readonly to: number };
+
+export interface Script {
+  readonly allowHalfOpen: boolean;
+  readonly steps: readonly Step[];
+}
+
+/** How many bytes a 'write' of the server is. */
+export const WRITTEN_BYTES = 100;
+
+const client = fc.nat(CLIENTS - 1);
+const action = fc.constantFrom(...ACTIONS);
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ client, does: fc.constant('send' as const), bytes: fc.integer({ min: 1, max: 2000 }) }) },
+  { weight: 2, arbitrary: fc.record({ client, does: fc.constantFrom('finish' as const, 'reset' as const) }) },
+  { weight: 4, arbitrary: fc.record({ server: action, to: client }) },
+  { weight: 6, arbitrary: fc.record({ when: fc.constantFrom(...CALLBACKS), of: client, order: action, to: client }) },
+);
+
+/** Everybody comes early, so that there is something to do; also behind what is planned for their `mux_connection`. */
+export const script: fc.Arbitrary<Script> = fc
+  .record({
+    allowHalfOpen: fc.boolean(),
+    others: fc.array(step, { maxLength: 25 }),
+    connectAt: fc.tuple(...Array.from({ length: CLIENTS }, () => fc.nat(4))),
+  })
+  .map(({ allowHalfOpen, others, connectAt }) => {
+    const steps = [...others];
+    for (const [at, one] of connectAt.map((place, index) => [place, index] as const)) steps.splice(at, 0, { client: one, does: 'connect' });
+    return { allowHalfOpen, steps };
+  });
+
+/** The byte that stands at a place of what a side sends: another place, or another side, has another one, nearly always. */
+export function byteAt(side: number, place: number): number {
+  return (side * 89 + place * 7 + (place >> 8) * 13) & 0xff;
+}
+
+export function bytesFrom(side: number, place: number, length: number): Buffer {
+  return Buffer.from(Uint8Array.from({ length }, (_, index) => byteAt(side, place + index)));
+}
