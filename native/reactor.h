@@ -114,11 +114,11 @@ class Reactor {
   void write_done(uint32_t number, Slot& slot);
   void write_failed(uint32_t number, Slot& slot, int error);
   ssize_t send_parts(const Slot& slot, const iovec* parts, int count);
-  void run_command(CommandKind kind, uint32_t number, Slot& slot, int32_t a);
+  void run_command(CommandKind kind, uint32_t number, Slot& slot, int32_t a, int32_t b);
   void shut_write(uint32_t number, Slot& slot);
   void discard(uint32_t number, Slot& slot, bool report_end);
   void arm(uint32_t number, Slot& slot);
-  void close_slot(uint32_t number, Slot& slot, CloseMode mode);
+  void close_slot(uint32_t number, Slot& slot, CloseMode mode, int32_t linger_ms);
 
   // How slots come and go (reactor_slots.cc).
   int64_t adopt_fd(int fd, SlotKind kind, uint32_t read_size, bool local_path);

@@ -17,7 +17,6 @@ constexpr int kMaxParts = 64;
 constexpr size_t kFlushBudget = 1024 * 1024;
 
 // How long, and how many bytes, a closed connection waits for its peer's FIN.
-constexpr int64_t kLingerMs = 2000;
 constexpr uint32_t kLingerBytes = 1024 * 1024;
 
 #ifdef MSG_NOSIGNAL
@@ -68,7 +67,7 @@ void Reactor::execute() {
     if (command.kind < CommandKind::ShutWrite) continue;
     Slot* slot = slots_.find(command.slot, command.generation);
     if (slot != nullptr && slot->kind != SlotKind::Closing && !slot->lingering)
-      run_command(command.kind, command.slot, *slot, command.a);
+      run_command(command.kind, command.slot, *slot, command.a, command.b);
   }
   memory_.control[Control::CommandCount] = 0;
   memory_.control[Control::OutputUsed] = 0;
@@ -354,7 +353,7 @@ void Reactor::shut_write(uint32_t number, Slot& slot) {
   result(number, slot, kResultFlushed);
 }
 
-void Reactor::run_command(CommandKind kind, uint32_t number, Slot& slot, int32_t a) {
+void Reactor::run_command(CommandKind kind, uint32_t number, Slot& slot, int32_t a, int32_t b) {
   switch (kind) {
     case CommandKind::ShutWrite:
       if (slot.writing != Writing::Open) break;
@@ -368,7 +367,7 @@ void Reactor::run_command(CommandKind kind, uint32_t number, Slot& slot, int32_t
       discard(number, slot, a == 1);
       break;
     case CommandKind::Close:
-      close_slot(number, slot, static_cast<CloseMode>(a));
+      close_slot(number, slot, static_cast<CloseMode>(a), b);
       break;
     case CommandKind::Pause:
       if (slot.reading == Reading::Open) slot.reading = Reading::Paused;
@@ -415,7 +414,7 @@ void Reactor::arm(uint32_t number, Slot& slot) {
   }
 }
 
-void Reactor::close_slot(uint32_t number, Slot& slot, CloseMode mode) {
+void Reactor::close_slot(uint32_t number, Slot& slot, CloseMode mode, int32_t linger_ms) {
   if (mode == CloseMode::Reset && slot.kind == SlotKind::Stream) {
     const linger now = {1, 0};
     sys_.setsockopt(slot.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
@@ -435,7 +434,7 @@ void Reactor::close_slot(uint32_t number, Slot& slot, CloseMode mode) {
   slot.timed = false;
   slot.linger_bytes = kLingerBytes;
   memory_.deadline[number] = 0;
-  schedule(number, static_cast<int32_t>(now_ms() + kLingerMs));
+  schedule(number, static_cast<int32_t>(now_ms() + linger_ms));
   lingering_ += 1;
   if (lingering_ == 1) host_.set_lingering(true);
   touch_interest(number, slot);

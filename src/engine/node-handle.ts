@@ -56,7 +56,7 @@ export abstract class NodeHandle {
   abstract read(records: Int32Array, at: number): RecordKind | undefined;
 
   /** Gives up the descriptor. @param freed is called once it is closed, at once or later */
-  abstract end(mode: CloseMode, freed: () => void): void;
+  abstract end(mode: CloseMode, freed: () => void, lingerMs: number): void;
 
   /** Forgets the descriptor without closing it, and returns it; −1 if it is not known. */
   abstract release(): number;

@@ -23,8 +23,7 @@ export const MAX_HANDLES = 1 << 17;
 /** Handed to a socket at a time. What libuv holds cannot be taken back by `KillOutput`, so this bounds that. */
 export const PIECE_BYTES = 64 * 1024;
 
-/** How long a lingering connection waits for its peer's FIN, and how much of its input it throws away meanwhile. */
-export const LINGER_MS = 2_000;
+/** How much of its input a lingering connection throws away; the same as the native core's. */
 export const LINGER_BYTES = 1024 * 1024;
 
 /** Listener errors are reported at most this often: a full table fails for every client that knocks. */

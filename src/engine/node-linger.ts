@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { LINGER_BYTES, LINGER_MS } from './node-limits.js';
+import { LINGER_BYTES } from './node-limits.js';
 import { disown, own, type SocketOwner } from './node-socket.js';
 
 /**
@@ -13,10 +13,10 @@ export class Linger implements SocketOwner {
   #discarded = 0;
 
   /** @param freed is called once the descriptor is closed */
-  constructor(socket: Socket, freed: () => void) {
+  constructor(socket: Socket, ms: number, freed: () => void) {
     this.#socket = socket;
     this.#freed = freed;
-    this.#timer = setTimeout(() => this.#close(), LINGER_MS);
+    this.#timer = setTimeout(() => this.#close(), ms);
     own(socket, this);
     if (socket.writable) socket.end();
     socket.resume();

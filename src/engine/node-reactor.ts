@@ -26,12 +26,14 @@ interface Postponed {
   readonly kind: CommandKind;
   readonly handle: NodeHandle;
   readonly a: number;
+  readonly b: number;
 }
 
 /** A handle whose `Close` was executed. */
 interface Leaving {
   readonly handle: NodeHandle;
   readonly mode: CloseMode;
+  readonly lingerMs: number;
 }
 
 /**
@@ -253,7 +255,7 @@ export class NodeReactor implements NodeTurn {
         default:
           // Output that was not sent before its connection is cut off goes with it, also what lies in the ring.
           if (kind === CommandKind.Close && a !== CloseMode.Linger) handle.killOutput();
-          this.#postponed.push({ kind, handle, a });
+          this.#postponed.push({ kind, handle, a, b });
           continue;
       }
       if (!handle.touched) {
@@ -276,7 +278,7 @@ export class NodeReactor implements NodeTurn {
     return bytes;
   }
 
-  #control({ kind, handle, a }: Postponed): void {
+  #control({ kind, handle, a, b }: Postponed): void {
     switch (kind) {
       case CommandKind.ShutWrite:
         handle.shutWrite();
@@ -286,7 +288,7 @@ export class NodeReactor implements NodeTurn {
         break;
       case CommandKind.Close:
         this.#vacate(handle);
-        this.#leaving.push({ handle, mode: a });
+        this.#leaving.push({ handle, mode: a, lingerMs: b });
         break;
       case CommandKind.Pause:
         handle.pause();
@@ -314,12 +316,13 @@ export class NodeReactor implements NodeTurn {
     const leaving = this.#leaving;
     if (leaving.length === 0) return;
     this.#leaving = [];
-    for (const { handle, mode } of leaving) {
+    for (const { handle, mode, lingerMs } of leaving) {
       this.lingering += 1;
-      handle.end(mode, () => {
+      const freed = () => {
         this.lingering -= 1;
         this.#free(handle);
-      });
+      };
+      handle.end(mode, freed, lingerMs);
     }
   }
 

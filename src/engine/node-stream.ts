@@ -160,11 +160,11 @@ export class NodeStream extends NodeHandle implements SocketOwner {
     return this.#inFlight === undefined ? this.#outbox.copy() : Buffer.concat([this.#inFlight, this.#outbox.copy()]);
   }
 
-  end(mode: CloseMode, freed: () => void): void {
+  end(mode: CloseMode, freed: () => void, lingerMs: number): void {
     const socket = this.#socket;
     this.#forget();
     if (mode === CloseMode.Linger && !this.#connecting && !this.#gone && !this.#failed && this.#end === undefined) {
-      new Linger(socket, freed);
+      new Linger(socket, lingerMs, freed);
       return;
     }
     // A reset needs a connection, and a UNIX socket has none to send.

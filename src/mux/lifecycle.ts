@@ -101,7 +101,7 @@ export class Lifecycle {
     else handle.mux.run.totals.addClosed(kind, this.#slots.endings.closed(handle, reason), memory.traffic, slot);
     if (kind !== SlotState.Stream) this.#paths.remove(handle);
     if (silent) {
-      ring.command(CommandKind.Close, slot, mode);
+      this.#closeSlot(handle, slot, mode);
       handle.mux.run.closed();
     } else if (closing.length >= MAX_NESTED_CLOSES) {
       this.#queue.push({ handle, slot, mode });
@@ -230,12 +230,16 @@ export class Lifecycle {
   }
 
   #finishClose(close: QueuedClose): void {
-    const { closing, ring } = this.#slots;
+    const { closing } = this.#slots;
     closing.push(close);
     this.#callClose(close.handle);
     closing.pop();
-    ring.command(CommandKind.Close, close.slot, close.mode);
+    this.#closeSlot(close.handle, close.slot, close.mode);
     close.handle.mux.run.closed();
+  }
+
+  #closeSlot({ mux }: Handle, slot: number, mode: CloseMode): void {
+    this.#slots.ring.command(CommandKind.Close, slot, mode, Math.ceil(1000 * mux.settings.lingerTimeout));
   }
 
   #callClose(handle: Handle): void {

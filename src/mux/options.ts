@@ -90,6 +90,11 @@ export interface MuxOptions {
   readonly deferAccept?: number;
   /** Seconds that `endLoop` gives to output that is still unsent. Default 5. */
   readonly drainTimeout?: number;
+  /**
+   * Seconds that a connection which was ended gracefully stays for its peer to end, too; what it still sends is thrown away, up to
+   * 1 MiB. 0 = none, and a peer that was still sending loses what it had not read. Default 2.
+   */
+  readonly lingerTimeout?: number;
   /** What a throwing callback costs: its connection ('close', the default) or the process ('exit': it is thrown again, uncaught). */
   readonly onCallbackError?: 'close' | 'exit';
   /**
@@ -271,6 +276,13 @@ export const MUX_OPTIONS: Readonly<Record<keyof MuxOptions, MuxOptionRow>> = {
     ...keepAliveSeconds,
     range: `a whole number from 0 (none) to ${MAX_KEEP_ALIVE_SECONDS}`,
     meaning: 'how long a connection may wait in the kernel for its first byte before it is accepted (TCP_DEFER_ACCEPT)',
+  },
+  lingerTimeout: {
+    default: 2,
+    unit: 'seconds',
+    range: `a number from 0 to ${MAX_SECONDS}`,
+    meaning: 'how long a closed connection waits for its peer to close, so that it gets all that was sent',
+    allows: isFrom(0, MAX_SECONDS),
   },
   drainTimeout: {
     default: 5,

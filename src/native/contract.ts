@@ -166,7 +166,7 @@ export const enum CommandKind {
   Start = 12,
 }
 
-/** How `CommandKind.Close` ends a connection. */
+/** How `CommandKind.Close` ends a connection; its second word is how many milliseconds `Linger` may take. */
 export const enum CloseMode {
   /** Queued output is dropped, the descriptor closed. */
   Abort = 0,

@@ -1,4 +1,4 @@
-import { LINGER_BYTES, LINGER_MS } from '../engine/node-limits.js';
+import { LINGER_BYTES } from '../engine/node-limits.js';
 import type { End, EndOwner } from './end.js';
 import type { MemoryTurn } from './memory-handle.js';
 
@@ -9,10 +9,10 @@ export class Linger implements EndOwner {
   readonly #cancel: () => void;
 
   /** @param freed is called once the descriptor is closed */
-  constructor(end: End, turn: MemoryTurn, freed: () => void) {
+  constructor(end: End, turn: MemoryTurn, ms: number, freed: () => void) {
     this.#end = end;
     this.#freed = freed;
-    this.#cancel = turn.after(LINGER_MS, () => this.#close());
+    this.#cancel = turn.after(ms, () => this.#close());
     end.owner = this;
     end.finish();
     end.discard();

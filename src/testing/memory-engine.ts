@@ -45,6 +45,7 @@ interface Postponed {
   readonly kind: CommandKind;
   readonly handle: MemoryHandle;
   readonly a: number;
+  readonly b: number;
 }
 
 /**
@@ -356,12 +357,12 @@ export class MemoryEngine implements Engine, Admitting, Batch {
         if (handle === undefined) return false;
         // Output that was not sent before its connection is cut off goes with it, also what lies in the ring.
         if (kind === CommandKind.Close && a !== CloseMode.Linger) handle.killOutput();
-        this.#postponed.push({ kind, handle, a });
+        this.#postponed.push({ kind, handle, a, b });
         return false;
     }
   }
 
-  #control({ kind, handle, a }: Postponed): void {
+  #control({ kind, handle, a, b }: Postponed): void {
     switch (kind) {
       case CommandKind.ShutWrite:
         handle.shutWrite();
@@ -371,7 +372,7 @@ export class MemoryEngine implements Engine, Admitting, Batch {
         break;
       case CommandKind.Close:
         this.#vacate(handle);
-        this.#leaving.push(() => this.#end(handle, a));
+        this.#leaving.push(() => this.#end(handle, a, b));
         break;
       case CommandKind.Pause:
         handle.pause();
@@ -412,12 +413,13 @@ export class MemoryEngine implements Engine, Admitting, Batch {
     this.#slots.vacate(handle.slot);
   }
 
-  #end(handle: MemoryHandle, mode: CloseMode): void {
+  #end(handle: MemoryHandle, mode: CloseMode, lingerMs: number): void {
     this.lingering += 1;
-    handle.end(mode, () => {
+    const freed = () => {
       this.lingering -= 1;
       this.#free(handle);
-    });
+    };
+    handle.end(mode, freed, lingerMs);
   }
 
   #free(handle: MemoryHandle): void {

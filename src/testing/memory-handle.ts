@@ -53,7 +53,7 @@ export abstract class MemoryHandle {
   abstract read(batch: Batch): boolean;
 
   /** Gives up the socket. @param freed is called once it is closed, at once or later */
-  abstract end(mode: CloseMode, freed: () => void): void;
+  abstract end(mode: CloseMode, freed: () => void, lingerMs: number): void;
 
   abstract address(side: 'local' | 'remote'): Address | undefined;
 

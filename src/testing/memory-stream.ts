@@ -126,13 +126,13 @@ export class MemoryStream extends MemoryHandle implements EndOwner {
     return this.#outbox.copy();
   }
 
-  end(mode: CloseMode, freed: () => void): void {
+  end(mode: CloseMode, freed: () => void, lingerMs: number): void {
     const end = this.#joined?.end;
     this.#outbox.clear();
     if (end === undefined) {
       freed();
     } else if (mode === CloseMode.Linger && !end.isFinished && end.error === 0) {
-      new Linger(end, this.turn, freed);
+      new Linger(end, this.turn, lingerMs, freed);
     } else {
       if (mode === CloseMode.Reset) end.reset();
       else end.close();

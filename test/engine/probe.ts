@@ -7,6 +7,9 @@ import { NodeEngine } from '../../src/engine/node-engine.js';
 
 const PATIENCE_MS = 10_000;
 
+/** How long a connection lingers that is closed so. */
+const LINGER_MS = 2000;
+
 /** Names of the records by their number. */
 const KINDS: Readonly<Record<RecordKind, string>> = {
   [RecordKind.Accept]: 'Accept',
@@ -69,7 +72,7 @@ export class Probe {
   }
 
   command(kind: CommandKind, slot: number, a = 0): void {
-    this.engine.ring.command(kind, slot, a);
+    this.engine.ring.command(kind, slot, a, kind === CommandKind.Close ? LINGER_MS : 0);
   }
 
   /** Orders a look at the slot in so many milliseconds, as the dispatcher does. */

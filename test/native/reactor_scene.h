@@ -34,6 +34,8 @@ using netmux::HandleKind;
 // How long anything may take that must happen at all. Generous: the machine may be busy.
 constexpr int64_t kPatienceMs = 20'000;
 
+constexpr int32_t kLingerMs = 2000;
+
 // A clock that stands still unless it is moved; now_ns is for SysTable::monotonic_ns.
 struct Clock {
   static int64_t& ns() {
@@ -134,7 +136,7 @@ class Scene : public netmux::Host {
     order_as(memory.generation[slot], kind, slot, a, b);
   }
   void close(uint32_t slot, CloseMode mode = CloseMode::Abort) {
-    order(CommandKind::Close, slot, static_cast<int32_t>(mode));
+    order(CommandKind::Close, slot, static_cast<int32_t>(mode), kLingerMs);
   }
   void write(uint32_t slot, const std::string& bytes) {
     const int32_t offset = place(bytes);
