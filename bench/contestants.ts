@@ -32,6 +32,12 @@ export type Launch =
   /** redis-server from the path */
   | { readonly redis: true };
 
+/** Whether Node runs it, of whatever version, so that it takes Node's options. */
+export function isNode(launch: Launch): boolean {
+  if ('binary' in launch || 'redis' in launch) return false;
+  return launch.runtime === undefined || launch.runtime.startsWith('node-');
+}
+
 export interface Contestant {
   readonly id: string;
   readonly title: string;

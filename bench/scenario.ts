@@ -4,7 +4,7 @@ import { LoadGenerator, type LoadOptions } from './load-generator.js';
 import type { Options } from './options.js';
 import type { ScenarioInfo } from './results.js';
 import type { Runtimes } from './runtimes.js';
-import { ServerProcess } from './server-process.js';
+import { type Command, ServerProcess } from './server-process.js';
 import type { Quantity } from './statistics.js';
 import type { Binaries } from './toolchain.js';
 
@@ -58,9 +58,17 @@ export function entries(scenario: Scenario): Entry[] {
   });
 }
 
-/** A fresh server for as long as `work` lasts. It must outlive it. */
-export async function withServer<T>(bench: Bench, launch: Launch, work: (server: ServerProcess) => Promise<T>): Promise<T> {
-  const server = await ServerProcess.start(launch, bench);
+/**
+ * A fresh server for as long as `work` lasts. It must outlive it.
+ * @param altered what is run in the place of its command
+ */
+export async function withServer<T>(
+  bench: Bench,
+  launch: Launch,
+  work: (server: ServerProcess) => Promise<T>,
+  altered?: (command: Command) => Command,
+): Promise<T> {
+  const server = await ServerProcess.start(launch, bench, altered);
   try {
     const result = await work(server);
     server.assertRunning();

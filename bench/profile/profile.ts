@@ -1,6 +1,7 @@
 /** `npm run bench -- --profile NAME`: where the time of a scenario goes, for each message. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isNode } from '../contestants.js';
 import type { Missing } from '../rounds.js';
 import { type Bench, type Entry, entries, type Load, type Scenario, withLoad } from '../scenario.js';
 import { ServerProcess } from '../server-process.js';
@@ -69,7 +70,7 @@ export async function profileScenario(
   for (const entry of entries(scenario).filter(({ contestant: { id } }) => PROFILED.includes(id) && !missing.has(id))) {
     const { id, title } = entry.contestant;
     for (const tool of TOOLS) {
-      const profile = tool.make({ stem: join(folder, id), isNode: 'script' in entry.launch }, bench.options.quick);
+      const profile = tool.make({ stem: join(folder, id), isNode: isNode(entry.launch) }, bench.options.quick);
       if (profile === undefined) continue;
       print(`\n${title} · ${tool.title}`);
       for (const line of await lines(runTool(bench, entry, load, profile))) print(`  ${line}`);

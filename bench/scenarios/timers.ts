@@ -5,11 +5,12 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Launch } from '../contestants.js';
 import { Refusal } from '../load-generator.js';
-import { readMemory, readSleeps } from '../process-figures.js';
+import { readSleeps } from '../process-figures.js';
 import { type Bench, type Sample, type Scenario, withLoad, withServer } from '../scenario.js';
 import type { ServerProcess } from '../server-process.js';
+import { settle, settledMemory, withCollector } from '../settled-memory.js';
 import { quantity } from '../statistics.js';
-import { idleConnections, settle } from './idle.js';
+import { idleConnections } from './idle.js';
 
 const MOVES = 1_000_000;
 const QUICK_MOVES = 20_000;
@@ -70,7 +71,7 @@ async function withOrders(
   connections: number,
   work: (server: ServerProcess, orders: Orders) => Promise<Sample>,
 ): Promise<Sample> {
-  return withServer(bench, launch, (server) => {
+  const hold = (server: ServerProcess): Promise<Sample> => {
     const load = { port: server.port, mode: 'idle', framing: 'lines', size: MESSAGE_BYTES, connections } as const;
     return withLoad(bench, load, async (generator) => {
       await generator.reach('held');
@@ -84,17 +85,16 @@ async function withOrders(
         orders.close();
       }
     });
-  });
+  };
+  return withServer(bench, launch, hold, withCollector(launch));
 }
 
-async function measureMoves(bench: Bench, server: ServerProcess, orders: Orders, connections: number): Promise<Sample> {
+async function measureMoves(bench: Bench, launch: Launch, server: ServerProcess, orders: Orders, connections: number): Promise<Sample> {
   const first = Math.round(connections * FIRST_SHARE);
   await orders.arm(first, first);
-  await settle(bench);
-  const before = readMemory(server.pid);
+  const before = await settledMemory(bench, launch, server);
   await orders.arm(connections - first, connections);
-  await settle(bench);
-  const after = readMemory(server.pid);
+  const after = await settledMemory(bench, launch, server);
   const moves = bench.options.quick ? QUICK_MOVES : MOVES;
   await orders.give(`move ${moves * WARM_MOVES_SHARE}`, 'moved ');
   const ns = Number(await orders.give(`move ${moves}`, 'moved '));
@@ -135,7 +135,7 @@ function idleTimers(connections: number): Scenario {
       { contestant: 'net-tuned', title: 'refresh' },
     ],
     measure: (bench, launch) =>
-      withOrders(bench, launch, connections, (server, orders) => measureMoves(bench, server, orders, connections)),
+      withOrders(bench, launch, connections, (server, orders) => measureMoves(bench, launch, server, orders, connections)),
   };
 }
 
