@@ -28,7 +28,11 @@ const REACTOR = [
 ];
 
 /** The same on a kernel of its own, which is hostile and plays the same for the same seed. */
-const HOSTILE = [...REACTOR.filter((file) => !file.startsWith('poller_')), '../test/native/fault_kernel.cc', '../test/native/fault_poller.cc'];
+const HOSTILE = [
+  ...REACTOR.filter((file) => !file.startsWith('poller_')),
+  '../test/native/fault_kernel.cc',
+  '../test/native/fault_poller.cc',
+];
 
 /** What each test is linked with. Headers without a source of their own need no entry. */
 const SOURCES = {

@@ -22,7 +22,9 @@ FaultKernel* present_kernel = nullptr;
 
 FaultKernel& kernel() { return FaultKernel::present(); }
 
-ssize_t send_message(int fd, const msghdr* message, int) { return kernel().send(fd, message->msg_iov, message->msg_iovlen); }
+ssize_t send_message(int fd, const msghdr* message, int) {
+  return kernel().send(fd, message->msg_iov, message->msg_iovlen);
+}
 
 ssize_t send_bytes(int fd, const void* buffer, size_t length, int) {
   const iovec part = {const_cast<void*>(buffer), length};
@@ -46,13 +48,17 @@ netmux::SysTable make_table() {
     }
     return kernel().accept(fd);
   };
-  table.recv = [](int fd, void* buffer, size_t length, int flags) { return kernel().receive(fd, buffer, length, flags); };
+  table.recv = [](int fd, void* buffer, size_t length, int flags) {
+    return kernel().receive(fd, buffer, length, flags);
+  };
   table.recvfrom = [](int, void*, size_t, int, sockaddr*, socklen_t*) { return static_cast<ssize_t>(unsupported()); };
   table.read = [](int fd, void* buffer, size_t length) { return kernel().receive(fd, buffer, length, 0); };
   table.send = send_bytes;
   table.sendmsg = send_message;
   table.write = [](int fd, const void* buffer, size_t length) { return send_bytes(fd, buffer, length, 0); };
-  table.writev = [](int fd, const iovec* parts, int count) { return kernel().send(fd, parts, static_cast<size_t>(count)); };
+  table.writev = [](int fd, const iovec* parts, int count) {
+    return kernel().send(fd, parts, static_cast<size_t>(count));
+  };
   table.socket = [](int, int, int) { return kernel().open(); };
   table.bind = [](int, const sockaddr*, socklen_t) { return 0; };
   table.listen = [](int fd, int) { return kernel().listen(fd); };
@@ -227,7 +233,8 @@ ssize_t FaultKernel::receive(int fd, void* buffer, size_t length, int flags) {
   if (end == nullptr) return fail(EBADF);
   if (happens(faults.interrupted)) return fail(EINTR);
   if (happens(faults.would_block)) return fail(EAGAIN);
-  if (!end->broken && happens(faults.breaks)) break_off(descriptors_[static_cast<size_t>(fd)], below(2) == 0 ? ECONNRESET : ETIMEDOUT);
+  if (!end->broken && happens(faults.breaks))
+    break_off(descriptors_[static_cast<size_t>(fd)], below(2) == 0 ? ECONNRESET : ETIMEDOUT);
   if (end->error != 0) {
     const int error = end->error;
     end->error = 0;
@@ -320,7 +327,9 @@ void FaultKernel::reset_on_close(int fd) {
   if (end != nullptr) end->reset_on_close = true;
 }
 
-void FaultKernel::watch(int fd, uint32_t slot, uint32_t generation, uint8_t interest) { watched_[fd] = {slot, generation, interest}; }
+void FaultKernel::watch(int fd, uint32_t slot, uint32_t generation, uint8_t interest) {
+  watched_[fd] = {slot, generation, interest};
+}
 
 uint8_t FaultKernel::readiness(const End& end) const {
   using namespace netmux;
@@ -342,7 +351,8 @@ int FaultKernel::poll(netmux::Ready* ready) {
   for (const auto& [fd, watch] : watched_) {
     const End* end = end_at(fd);
     uint8_t bits = end == nullptr ? 0 : readiness(*end);
-    const uint8_t asked = static_cast<uint8_t>(watch.interest | ((watch.interest & kReadable) ? kReadEnd : 0) | kHangup | kFailed);
+    const uint8_t asked =
+        static_cast<uint8_t>(watch.interest | ((watch.interest & kReadable) ? kReadEnd : 0) | kHangup | kFailed);
     bits &= asked;
     if (bits == 0 && happens(faults.spurious)) bits = watch.interest;
     if (bits == 0 || happens(faults.late)) continue;

@@ -21,15 +21,15 @@ namespace netmux_test {
 
 // How often, in calls of a thousand, and how.
 struct Faults {
-  uint32_t interrupted = 0;     // EINTR
-  uint32_t would_block = 0;     // EAGAIN although there is something
-  uint32_t most_bytes = 0;      // of one call: 1 … this; 0 = all there are
-  uint32_t accept_fails = 0;    // with one of the errors that accept knows
-  uint32_t breaks = 0;          // ECONNRESET, EPIPE or ETIMEDOUT on a connection
-  uint32_t late = 0;            // readiness that is told in a later wait, merged with what comes then
-  uint32_t spurious = 0;        // readiness of what is not ready
-  uint32_t doubled = 0;         // an entry that comes twice in one result
-  bool shuffled = false;        // entries in any order
+  uint32_t interrupted = 0;   // EINTR
+  uint32_t would_block = 0;   // EAGAIN although there is something
+  uint32_t most_bytes = 0;    // of one call: 1 … this; 0 = all there are
+  uint32_t accept_fails = 0;  // with one of the errors that accept knows
+  uint32_t breaks = 0;        // ECONNRESET, EPIPE or ETIMEDOUT on a connection
+  uint32_t late = 0;          // readiness that is told in a later wait, merged with what comes then
+  uint32_t spurious = 0;      // readiness of what is not ready
+  uint32_t doubled = 0;       // an entry that comes twice in one result
+  bool shuffled = false;      // entries in any order
 };
 
 class FaultKernel {
@@ -48,8 +48,8 @@ class FaultKernel {
 
   Faults faults;
   int64_t now_ns = 1'000'000'000'000;
-  uint64_t calls = 0;     // of the reactor
-  uint64_t delivered = 0; // entries of poll()
+  uint64_t calls = 0;      // of the reactor
+  uint64_t delivered = 0;  // entries of poll()
 
   uint64_t below(uint64_t limit);
   bool happens(uint32_t permille) { return permille > 0 && below(1000) < permille; }
@@ -91,14 +91,14 @@ class FaultKernel {
   struct End {
     Id other = kNobody;
     std::deque<char> arrived;
-    bool finished = false;       // the other end sends no more
-    bool shut = false;           // this one sends no more
-    bool broken = false;         // reset
-    int error = 0;               // SO_ERROR
-    bool gone = false;           // closed
+    bool finished = false;  // the other end sends no more
+    bool shut = false;      // this one sends no more
+    bool broken = false;    // reset
+    int error = 0;          // SO_ERROR
+    bool gone = false;      // closed
     bool reset_on_close = false;
     bool listening = false;
-    std::deque<Id> queue;        // of a listener: ends of those who knock
+    std::deque<Id> queue;  // of a listener: ends of those who knock
   };
   struct Watch {
     uint32_t slot;

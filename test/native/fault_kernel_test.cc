@@ -44,7 +44,8 @@ bool still_sound(const char* what, uint64_t seed) {
 
 // A reactor on a hostile kernel, with a listener.
 struct Room {
-  explicit Room(uint64_t seed, const netmux::Allocator& allocator = netmux::heap()) : kernel(seed), scene(kernel.table(), allocator, 512) {
+  explicit Room(uint64_t seed, const netmux::Allocator& allocator = netmux::heap())
+      : kernel(seed), scene(kernel.table(), allocator, 512) {
     CHECK_EQUAL(scene.opened, 0);
     const int64_t slot = scene.listen(Scene::ipv4(0));
     CHECK(slot >= 0);
@@ -247,7 +248,8 @@ TEST("connections that break at any call end once each, nothing leaks, and the l
           case RecordKind::Data:
             CHECK(record.b > 0);
             if (known) scene.write(record.slot, record.bytes);
-            if (known && kernel.below(8) == 0) scene.order(kernel.below(2) == 0 ? CommandKind::Pause : CommandKind::Resume, record.slot);
+            if (known && kernel.below(8) == 0)
+              scene.order(kernel.below(2) == 0 ? CommandKind::Pause : CommandKind::Resume, record.slot);
             break;
           case RecordKind::Eof:
           case RecordKind::WriteFailed:
