@@ -23,13 +23,14 @@ export class Plans {
   }
 }
 
-/** The callbacks of a connection; inputs that follow each other are one. */
+/** The callbacks of a connection, with the bytes that were consumed or, at the end, left; inputs that follow each other are one. */
 export class Trace {
   readonly lines: string[] = [];
 
   add(callback: Callback, bytes = 0): void {
     const last = /^mux_input (\d+)$/.exec(this.lines.at(-1) ?? '');
-    if (callback !== 'mux_input') this.lines.push(callback);
+    if (callback === 'mux_eof') this.lines.push(`mux_eof ${bytes}`);
+    else if (callback !== 'mux_input') this.lines.push(callback);
     else if (last === null) this.lines.push(`mux_input ${bytes}`);
     else this.lines[this.lines.length - 1] = `mux_input ${Number(last[1]) + bytes}`;
   }
@@ -42,6 +43,8 @@ export class ReferenceConnection {
   writing: 'open' | 'flushing' | 'shut' = 'open';
   /** What the client has sent and nobody was told of. */
   held = 0;
+  /** What was presented and not consumed. */
+  unread = 0;
   heldEnd: 'fin' | 'reset' | undefined;
   /** The client sends no more. */
   isClientThrough = false;
@@ -55,6 +58,11 @@ export class ReferenceConnection {
   sent = 0;
   /** Bytes that the client must have got. */
   delivered = 0;
+
+  /** Whether the client must have seen the end. */
+  get isOver(): boolean {
+    return this.writing === 'shut' || (this.trace.lines.length > 0 && !this.isAlive);
+  }
 }
 
 export class Reference {
@@ -79,7 +87,11 @@ export class Reference {
       c.isAlive = true;
       this.accepted += 1;
       this.#emit(c, 'mux_connection');
-    } else if (!c.isAlive || ('client' in step && c.isClientThrough) || ('server' in step && step.server === 'throw')) {
+    } else if (
+      !c.isAlive ||
+      ('client' in step && c.isClientThrough) ||
+      ('server' in step && (step.server === 'throw' || step.server === 'leave'))
+    ) {
       return false;
     } else if ('server' in step) {
       this.#act(c, step.server);
@@ -98,8 +110,15 @@ export class Reference {
 
   /** @returns false where the callback has thrown */
   #emit(c: ReferenceConnection, callback: Callback, bytes = 0): boolean {
-    c.trace.add(callback, bytes);
     const plan = this.#plans.take(callback, this.connections.indexOf(c));
+    if (callback === 'mux_input') {
+      c.unread += bytes;
+      c.trace.add(callback, plan?.order === 'leave' ? 0 : c.unread);
+      if (plan?.order !== 'leave') c.unread = 0;
+    } else {
+      c.trace.add(callback, c.unread);
+      if (callback === 'mux_eof') c.unread = 0;
+    }
     if (plan === undefined) return true;
     if (plan.order !== 'throw') {
       this.#act(this.connections[plan.to]!, plan.order);
@@ -111,6 +130,7 @@ export class Reference {
     if (!c.isAlive) return false;
     c.owesEof = false;
     c.held = 0;
+    c.unread = 0;
     if (!this.#isReadingOver(c)) c.reading = 'shut';
     this.#endWriting(c);
     return false;
@@ -122,6 +142,9 @@ export class Reference {
       case 'write':
         if (c.writing === 'open') c.queued += WRITTEN_BYTES;
         break;
+      case 'kill output':
+        c.queued = 0;
+        break;
       case 'pause':
         if (c.reading === 'open') c.reading = 'paused';
         break;
@@ -132,6 +155,7 @@ export class Reference {
         if (this.#isReadingOver(c)) break;
         c.reading = 'shut';
         c.held = 0;
+        c.unread = 0;
         this.#closeIfOver(c);
         break;
       case 'shutdown 1':
@@ -156,7 +180,7 @@ export class Reference {
   #endBoth(c: ReferenceConnection): void {
     if (this.#isReadingOver(c)) {
       this.#endWriting(c);
-    } else if (c.queued === 0 && c.writing !== 'flushing') {
+    } else if (c.queued === 0 && c.unread === 0 && c.writing !== 'flushing') {
       this.#close(c);
     } else {
       c.reading = 'shut';

@@ -16,19 +16,10 @@ export const CALLBACKS = [
 
 export type Callback = (typeof CALLBACKS)[number];
 
-/** What a server does to a connection. 'throw' only means something within a callback. */
+/** What a server does to a connection. The last two only mean something within a callback: 'leave' is to consume nothing in mux_input. */
 export const ACTIONS = [
-  'write',
-  'pause',
-  'resume',
-  'shutdown 0',
-  'shutdown 1',
-  'close',
-  'abort',
-  'reset',
-  'timer',
-  'no timer',
-  'throw',
+  ...(['write', 'kill output', 'pause', 'resume', 'shutdown 0', 'shutdown 1', 'close', 'abort', 'reset', 'timer', 'no timer'] as const),
+  ...(['throw', 'leave'] as const),
 ] as const;
 
 export type Action = (typeof ACTIONS)[number];

@@ -4,7 +4,7 @@ import { TestNetwork } from '../../src/testing/index.js';
 import type { SocketEngine } from '../engines.js';
 import { Peer } from '../mux/peer.js';
 import { fence } from '../mux/scene.js';
-import { Plans, Trace } from './reference.js';
+import { type Plan, Plans, Trace } from './reference.js';
 import { type Action, byteAt, bytesFrom, type Callback, CLIENTS, type Step, WRITTEN_BYTES } from './script.js';
 
 /** A client of the script. */
@@ -14,6 +14,8 @@ interface Client {
   reset(): unknown;
   /** All that it has got. */
   received(): Buffer;
+  /** Whether the server has ended, in whatever way. */
+  isOver(): boolean;
 }
 
 /** The server's side is numbered behind the clients'. */
@@ -27,8 +29,8 @@ export abstract class System {
   readonly #handles: (Handle | undefined)[] = [];
   readonly #clients: (Client | undefined)[] = [];
   readonly #plans = new Plans();
-  /** Bytes of each connection that were presented, and that were written. */
-  readonly #presented = new Array<number>(CLIENTS).fill(0);
+  /** Bytes of each connection that were consumed, and that were written. */
+  readonly #consumed = new Array<number>(CLIENTS).fill(0);
   readonly #written = new Array<number>(CLIENTS).fill(0);
   readonly #sent = new Array<number>(CLIENTS).fill(0);
   #connecting = 0;
@@ -66,6 +68,10 @@ export abstract class System {
     return bytes.length;
   }
 
+  isOver(connection: number): boolean {
+    return this.#clients[connection]?.isOver() ?? false;
+  }
+
   get stats(): MuxStats {
     return this.mux.stats();
   }
@@ -93,17 +99,22 @@ export abstract class System {
       },
       mux_input: (_, fh, data) => {
         const connection = this.#handles.indexOf(fh);
-        const bytes = data.take();
-        const from = this.#presented[connection]!;
+        const plan = this.#plans.take('mux_input', connection);
+        const bytes = plan?.order === 'leave' ? data.peek() : data.take();
+        const from = this.#consumed[connection]!;
         if (bytes.some((byte, index) => byte !== byteAt(connection, from + index)))
           this.offences.push(`${connection} was shown wrong bytes`);
-        this.#presented[connection]! += bytes.length;
-        if (fh.bytesRead < this.#presented[connection]!) this.offences.push(`bytesRead of ${connection} is too small`);
-        this.#hear('mux_input', fh, bytes.length);
+        if (fh.bytesRead < from + bytes.length) this.offences.push(`bytesRead of ${connection} is too small`);
+        const consumed = plan?.order === 'leave' ? 0 : bytes.length;
+        this.#consumed[connection]! += consumed;
+        this.traces[connection]!.add('mux_input', consumed);
+        this.#follow(plan);
       },
       mux_eof: (_, fh, data) => {
-        if (data.length > 0) this.offences.push('what was taken came back');
-        this.#hear('mux_eof', fh);
+        const connection = this.#handles.indexOf(fh);
+        const bytes = data.peek();
+        if (!bytes.equals(bytesFrom(connection, this.#consumed[connection]!, bytes.length))) this.offences.push('the rest is another');
+        this.#hear('mux_eof', fh, bytes.length);
       },
       mux_close: (mux, fh) => {
         if (!fh.closed || mux.handles().includes(fh)) this.offences.push('open in its mux_close');
@@ -119,7 +130,10 @@ export abstract class System {
   #hear(callback: Callback, fh: Handle, bytes = 0): void {
     const connection = this.#handles.indexOf(fh);
     this.traces[connection]!.add(callback, bytes);
-    const plan = this.#plans.take(callback, connection);
+    this.#follow(this.#plans.take(callback, connection));
+  }
+
+  #follow(plan: Plan | undefined): void {
     if (plan?.order === 'throw') throw new Error('as planned');
     if (plan !== undefined) this.#act(plan.to, plan.order);
   }
@@ -130,6 +144,10 @@ export abstract class System {
     switch (action) {
       case 'write':
         this.#written[connection]! += this.mux.write(fh, bytesFrom(sideOf(connection), this.#written[connection]!, WRITTEN_BYTES)) ?? 0;
+        break;
+      case 'kill output':
+        this.#written[connection]! -= fh.bufferedAmount;
+        this.mux.killOutput(fh);
         break;
       case 'shutdown 0':
         fh.shutdown(0);
@@ -147,6 +165,7 @@ export abstract class System {
         fh.setTimeout(null);
         break;
       case 'throw':
+      case 'leave':
         break;
       default:
         fh[action]();
@@ -188,6 +207,7 @@ export class MemorySystem extends System {
         all = Buffer.concat([all, peer.received()]);
         return all;
       },
+      isOver: () => peer.ended !== undefined,
     };
   }
 
@@ -203,7 +223,7 @@ export class MemorySystem extends System {
 /** Longer than any turn takes, on any machine: only who fails waits so long. */
 const PATIENCE_MS = 5_000;
 
-const TURNED_AWAY: Client = { send: () => {}, finish: () => {}, reset: () => {}, received: () => Buffer.alloc(0) };
+const TURNED_AWAY: Client = { send: () => {}, finish: () => {}, reset: () => {}, received: () => Buffer.alloc(0), isOver: () => true };
 
 export class SocketSystem extends System {
   protected readonly mux: Mux;
@@ -233,12 +253,15 @@ export class SocketSystem extends System {
       finish: () => peer.finish(),
       reset: () => peer.reset(),
       received: () => peer.bytes,
+      isOver: () => peer.hasEnded,
     };
   }
 
   async settle(isThrough: () => boolean): Promise<void> {
     const end = performance.now() + PATIENCE_MS;
-    while (!isThrough() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 1));
+    // At least once: not all that a step brings about is to be seen.
+    do await new Promise((resolve) => setTimeout(resolve, 1));
+    while (!isThrough() && performance.now() < end);
   }
 
   /** What was under way has come, also what nobody expects. */

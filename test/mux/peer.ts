@@ -92,6 +92,11 @@ export class Peer {
     if (bytes.toString('utf8') !== text) throw new Error(`expected ${JSON.stringify(text)}, got ${JSON.stringify(bytes.toString('utf8'))}`);
   }
 
+  /** Whether the stream is over. */
+  get hasEnded(): boolean {
+    return this.#ended !== undefined;
+  }
+
   /** Bytes that arrived and nobody asked for yet. */
   get bytes(): Buffer {
     return this.#joined();
