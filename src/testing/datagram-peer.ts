@@ -1,5 +1,5 @@
 import type { Address } from '../engine/engine.js';
-import type { AddressBook, Bound, Receiver } from './address-book.js';
+import type { AddressBook, Bound } from './address-book.js';
 import type { PeerNetwork } from './peer.js';
 import { addressOf, type Place } from './place.js';
 
@@ -10,7 +10,7 @@ export interface ReceivedDatagram {
 }
 
 /** A datagram socket outside of the multiplexer. */
-export class DatagramPeer implements Receiver {
+export class DatagramPeer {
   readonly #network: PeerNetwork;
   readonly #book: AddressBook;
   readonly #place: Bound;

@@ -1,7 +1,7 @@
 import { getSystemErrorName } from 'node:util';
 import type { Address } from '../engine/engine.js';
 import { NetmuxTypeError, shown } from '../errors.js';
-import type { End, EndOwner } from './end.js';
+import type { End } from './end.js';
 import type { Joined } from './memory-stream.js';
 
 /** Options of `write` of a peer. */
@@ -20,7 +20,7 @@ export interface PeerNetwork {
 }
 
 /** Who sits at the other end of a connection. All that a call gives rise to has happened when it returns. */
-export class Peer implements EndOwner {
+export class Peer {
   /** Its own address, as the server sees it; of a UNIX socket the path, which a client does not have. */
   readonly localAddress: string;
   /** 0 of a UNIX socket. */
