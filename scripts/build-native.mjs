@@ -54,11 +54,16 @@ function fingerprint() {
   const hash = createHash('sha256');
   const { CXX, CXXFLAGS, CPPFLAGS, LDFLAGS } = process.env;
   hash.update(JSON.stringify([process.version, process.platform, process.arch, CXX, CXXFLAGS, CPPFLAGS, LDFLAGS]));
-  const sources = readdirSync(join(root, 'native')).filter((file) => /\.(cc|h)$/.test(file));
-  for (const file of [...sources.sort().map((name) => `native/${name}`), 'binding.gyp', 'node_modules/node-addon-api/package.json']) {
+  for (const file of [...nativeSources(), 'node_modules/node-addon-api/package.json']) {
     hash.update(`\0${file}\0`).update(readFileSync(join(root, file)));
   }
   return hash.digest('hex');
+}
+
+/** The files of ours that a binary is made from. */
+export function nativeSources() {
+  const names = readdirSync(join(root, 'native')).filter((file) => /\.(cc|h)$/.test(file));
+  return [...names.sort().map((name) => `native/${name}`), 'binding.gyp'];
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -2,8 +2,9 @@
 // looks at those of an unpacked package.
 // Each has to be for the platform that its place says, to ask for no younger C or C++ library than we promise, and to be hardened.
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { nativeSources } from './build-native.mjs';
 import { PLATFORMS, prebuiltFileOf } from './platforms.mjs';
 import { root, run } from './toolchain.mjs';
 
@@ -32,8 +33,10 @@ for (const platform of Object.keys(PLATFORMS)) {
   }
   checked += 1;
   const [os, arch, libc] = platform.split('-');
-  const { size } = statSync(file);
+  const { size, mtimeMs } = statSync(file);
   const found = os === 'linux' ? elfProblems(file, arch, libc) : machOProblems(file, arch);
+  const newer = nativeSources().find((source) => statSync(join(root, source)).mtimeMs > mtimeMs);
+  if (values.in === root && newer !== undefined) found.push(`is older than ${newer}`);
   if (size > MAX_BYTES) found.push(`has ${size} bytes, more than ${MAX_BYTES}`);
   problems.push(...found.map((problem) => `${name}: ${problem}`));
   console.log(`${found.length === 0 ? 'ok    ' : 'FAILED'} ${name}, ${size} bytes`);

@@ -1,11 +1,11 @@
-// Sees to it that `npm pack` ships what the sources say, and a binary for this platform: the one of `npm run prebuild` where that is the newer one (it may come
-// from a container with an older C library), else a copy of the one that was built here. build/ itself is not published: what lies
-// there says nothing about the platform it is for.
+// Sees to it that `npm pack` ships what the sources say, and a binary for this platform: the one in prebuilds/ (it may be linked against
+// an older C library than this machine's) unless the sources are newer, else a copy of the one that was built here. build/ itself is not
+// published: what lies there says nothing about the platform it is for.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { withBuildLock } from './build-lock.mjs';
-import { ADDON, buildNative } from './build-native.mjs';
+import { ADDON, buildNative, nativeSources } from './build-native.mjs';
 import { buildTypeScript } from './build-ts.mjs';
 import { ownPlatform, prebuiltFileOf } from './platforms.mjs';
 import { root } from './toolchain.mjs';
@@ -22,7 +22,8 @@ if (failed !== undefined) {
 }
 
 function ship(target) {
-  if ((statSync(target, { throwIfNoEntry: false })?.mtimeMs ?? 0) >= statSync(ADDON).mtimeMs) return;
+  const newest = Math.max(...nativeSources().map((file) => statSync(join(root, file)).mtimeMs));
+  if ((statSync(target, { throwIfNoEntry: false })?.mtimeMs ?? 0) >= newest) return;
   mkdirSync(dirname(target), { recursive: true });
   copyFileSync(ADDON, target);
   // As prebuildify does it. Symbols only cost size: without a `strip` the file works as well.
