@@ -284,7 +284,9 @@ export class Dispatcher {
    */
   #payEof(handle: Handle, slot: number): boolean {
     if ((this.#state[slot]! & SlotState.EofOwed) === 0) return true;
+    this.#next -= 1; // if it throws, the record is delivered once more: without it the connection would never end
     this.#callEof(handle, slot);
+    this.#next += 1;
     if (handle.slot === slot) this.lifecycle.end(handle, Ending.EofPaid);
     return handle.slot === slot;
   }

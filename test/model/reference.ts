@@ -5,7 +5,7 @@
 import { type Action, type Callback, CLIENTS, type Step, WRITTEN_BYTES } from './script.js';
 
 export interface Plan {
-  readonly order: Action;
+  readonly orders: readonly Action[];
   readonly to: number;
 }
 
@@ -87,14 +87,10 @@ export class Reference {
       c.isAlive = true;
       this.accepted += 1;
       this.#emit(c, 'mux_connection');
-    } else if (
-      !c.isAlive ||
-      ('client' in step && c.isClientThrough) ||
-      ('server' in step && (step.server === 'throw' || step.server === 'leave'))
-    ) {
+    } else if (!c.isAlive || ('client' in step && c.isClientThrough)) {
       return false;
     } else if ('server' in step) {
-      this.#act(c, step.server);
+      for (const action of step.server) this.#act(c, action);
     } else if (step.does === 'send') {
       c.sent += step.bytes;
       if (c.reading === 'open') this.#emit(c, 'mux_input', step.bytes);
@@ -113,19 +109,19 @@ export class Reference {
     const plan = this.#plans.take(callback, this.connections.indexOf(c));
     if (callback === 'mux_input') {
       c.unread += bytes;
-      c.trace.add(callback, plan?.order === 'leave' ? 0 : c.unread);
-      if (plan?.order !== 'leave') c.unread = 0;
+      c.trace.add(callback, plan?.orders.includes('leave') ? 0 : c.unread);
+      if (!plan?.orders.includes('leave')) c.unread = 0;
     } else {
       c.trace.add(callback, c.unread);
       if (callback === 'mux_eof') c.unread = 0;
     }
     if (plan === undefined) return true;
-    if (plan.order !== 'throw') {
-      this.#act(this.connections[plan.to]!, plan.order);
-      return true;
-    }
+    const throwing = plan.orders.indexOf('throw');
+    for (const action of throwing < 0 ? plan.orders : plan.orders.slice(0, throwing)) this.#act(this.connections[plan.to]!, action);
+    if (throwing < 0) return true;
     // What is thrown by these two is told to nobody.
     if (callback === 'mux_close' || callback === 'mux_error') return true;
+    if (!c.isAlive) return false; // nobody is told any more
     this.#emit(c, 'mux_error');
     if (!c.isAlive) return false;
     c.owesEof = false;
@@ -238,7 +234,8 @@ export class Reference {
     const isFlushing = c.writing === 'flushing';
     if (c.owesEof) {
       c.owesEof = false;
-      if (!this.#emit(c, 'mux_eof') || !c.isAlive) return true;
+      this.#emit(c, 'mux_eof');
+      if (!c.isAlive) return true;
     }
     if (hadOutput && (!this.#emit(c, 'mux_outbuffer_empty') || !c.isAlive)) return true;
     if (isFlushing) c.writing = 'shut';
@@ -272,7 +269,8 @@ export class Reference {
   #fail(c: ReferenceConnection): void {
     if (c.owesEof) {
       c.owesEof = false;
-      if (!this.#emit(c, 'mux_eof') || !c.isAlive) return;
+      this.#emit(c, 'mux_eof');
+      if (!c.isAlive) return;
     }
     c.writing = 'shut';
     c.queued = 0;

@@ -46,7 +46,7 @@ export abstract class System {
     if ('when' in step) {
       this.#plans.add(step.when, step.of, step);
     } else if ('server' in step) {
-      this.#act(step.to, step.server);
+      for (const action of step.server) this.#act(step.to, action);
     } else if (step.does === 'connect') {
       this.#connecting = step.client;
       this.#clients[step.client] = await this.connect();
@@ -100,12 +100,12 @@ export abstract class System {
       mux_input: (_, fh, data) => {
         const connection = this.#handles.indexOf(fh);
         const plan = this.#plans.take('mux_input', connection);
-        const bytes = plan?.order === 'leave' ? data.peek() : data.take();
+        const bytes = plan?.orders.includes('leave') ? data.peek() : data.take();
         const from = this.#consumed[connection]!;
         if (bytes.some((byte, index) => byte !== byteAt(connection, from + index)))
           this.offences.push(`${connection} was shown wrong bytes`);
         if (fh.bytesRead < from + bytes.length) this.offences.push(`bytesRead of ${connection} is too small`);
-        const consumed = plan?.order === 'leave' ? 0 : bytes.length;
+        const consumed = plan?.orders.includes('leave') ? 0 : bytes.length;
         this.#consumed[connection]! += consumed;
         this.traces[connection]!.add('mux_input', consumed);
         this.#follow(plan);
@@ -134,8 +134,10 @@ export abstract class System {
   }
 
   #follow(plan: Plan | undefined): void {
-    if (plan?.order === 'throw') throw new Error('as planned');
-    if (plan !== undefined) this.#act(plan.to, plan.order);
+    for (const action of plan?.orders ?? []) {
+      if (action === 'throw') throw new Error('as planned');
+      this.#act(plan!.to, action);
+    }
   }
 
   #act(connection: number, action: Action): void {
