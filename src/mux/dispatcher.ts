@@ -335,7 +335,10 @@ export class Dispatcher {
     if (!mux.run.isRunning) return; // the run arms it again when it begins
     if (!this.slots.timers.take(slot)) return;
     const callbacks = handle.callbacks ?? mux.callbacks;
-    if (callbacks?.mux_timeout === undefined) return;
+    if (callbacks?.mux_timeout === undefined) {
+      mux.run.timerInVain();
+      return;
+    }
     mux.run.totals.timeouts += 1;
     this.#settle(handle, callbacks.mux_timeout(mux, handle));
   }

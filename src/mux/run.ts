@@ -30,6 +30,7 @@ export class Run {
   #failure: Error | undefined;
   #promise: Promise<void> = Promise.resolve();
   #settle: (() => void) | undefined;
+  #hasWarnedOfTimer = false;
 
   constructor(mux: Mux, dispatcher: Dispatcher) {
     this.#mux = mux;
@@ -76,6 +77,13 @@ export class Run {
   /** Sets a slot going that nobody has accepted: before `loop()` nothing is reported of it. */
   startIfRunning(slot: number): void {
     if (this.isRunning) this.#dispatcher.slots.ring.command(CommandKind.Start, slot);
+  }
+
+  /** A timer was due, and there is no `mux_timeout`. */
+  timerInVain(): void {
+    if (this.#hasWarnedOfTimer) return;
+    this.#hasWarnedOfTimer = true;
+    this.#mux.settings.warn('netmux: a timer was due, but its callback object has no mux_timeout: nothing happens');
   }
 
   /** A handle got its slot. */

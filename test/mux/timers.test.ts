@@ -385,6 +385,18 @@ describeEngines('timers: accuracy', (engine) => {
     },
   );
 
+  it('does nothing without a mux_timeout, and a warning says so, once (D2)', async () => {
+    const scene = await openScene(engine);
+    for (const { fh } of [await scene.client(), await scene.client()]) {
+      scene.mux.setCallbackObject({ mux_input: (_mux, _fh, data) => data.consume() }, fh);
+      fh.setTimeout(0);
+    }
+    const { fh } = await scene.client();
+    fh.setTimeout(SOON);
+    await scene.until('mux_timeout c3');
+    expect(scene.warnings).toEqual([expect.stringContaining('has no mux_timeout')]);
+  });
+
   it('an armed timer does not hold up the end of the loop once its handle is closed', async () => {
     const scene = await openScene(engine);
     const { fh } = await scene.client();

@@ -160,7 +160,7 @@ TEST("nobody gets an event of another one, whose descriptor number was used agai
     open[index] = open.back();
     open.pop_back();
     static const CloseMode modes[] = {CloseMode::Abort, CloseMode::Reset, CloseMode::Linger};
-    scene.order_as(key.second, CommandKind::Close, key.first, static_cast<int32_t>(modes[kernel.below(3)]));
+    scene.order_as(key.second, CommandKind::Close, key.first, static_cast<int32_t>(modes[kernel.below(3)]), kLingerMs);
   };
   scene.on_record = [&](const Seen& record) {
     const std::pair<uint32_t, int32_t> key = {record.slot, record.generation};
