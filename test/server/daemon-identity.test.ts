@@ -1,5 +1,5 @@
 /** Becoming another user, in other groups, in another root directory: T41, and what happens where it is not permitted. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lchownSync, linkSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { pathInside } from '../../src/server/daemon/chroot.js';
@@ -102,6 +102,34 @@ describe('a path after a chroot', () => {
 });
 
 describe.skipIf(!hasAddon || !isRoot)('root', () => {
+  it("neither writes to nor gives away what somebody else's symbolic link leads to, in the place of the log", async () => {
+    const directory = openDirectory();
+    const secret = join(directory, 'secret');
+    writeFileSync(secret, 'of root\n', { mode: 0o600 });
+    const log_file = join(directory, 'l');
+    symlinkSync(secret, log_file);
+    lchownSync(log_file, NOBODY, NOBODY);
+    const refusal = await refusedDrop({ user: 'nobody', group: String(NOBODY), log_file });
+    expect(refusal).toContain(`option log_file: '${log_file}' is a symbolic link that does not belong to root`);
+    expect(readFileSync(secret, 'utf8')).toBe('of root\n');
+    expect(statSync(secret).uid).toBe(0);
+  });
+
+  it('follows a link of its own to the log, and does not give away a file that has another name', async () => {
+    const directory = openDirectory();
+    const file = join(directory, 'file');
+    const log_file = join(directory, 'l');
+    symlinkSync(file, log_file);
+    expect((await drop({ user: 'nobody', group: String(NOBODY), log_file })).ids).toEqual([NOBODY, NOBODY, NOBODY, NOBODY]);
+    expect(statSync(file).uid).toBe(NOBODY);
+    const secret = join(directory, 'secret');
+    writeFileSync(secret, '');
+    linkSync(secret, join(directory, 'hard'));
+    const refusal = await refusedDrop({ user: 'nobody', group: String(NOBODY), log_file: join(directory, 'hard') });
+    expect(refusal).toContain('the file has another name, too');
+    expect(statSync(secret).uid).toBe(0);
+  });
+
   it('becomes nobody for good: no way back, no privileges left, in no thread (T41)', async () => {
     const report = await drop({ user: 'nobody', group: String(NOBODY) });
     expect(report.ids).toEqual([NOBODY, NOBODY, NOBODY, NOBODY]);

@@ -1,4 +1,4 @@
-import { closeSync, constants, fchownSync, openSync } from 'node:fs';
+import { closeSync, constants, fchownSync, fstatSync, lstatSync, openSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { redirect } from '../../mux/process-calls.js';
 import { pathInside } from '../daemon/chroot.js';
@@ -24,12 +24,12 @@ export class FileTarget implements LogTarget {
 
   /**
    * @param path relative to the present working directory, also when that changes
-   * @throws SystemError EACCES, EISDIR, ENOENT (no such directory), ENXIO (a named pipe nobody reads) …
+   * @throws SystemError EACCES, EISDIR, ENOENT (no such directory), ENXIO (a named pipe nobody reads) …; Error for somebody else's link
    */
   constructor(path: string) {
     this.#path = resolve(path);
     this.name = `log file ${this.#path}`;
-    this.#descriptor = openSync(this.#path, FLAGS, MODE);
+    this.#descriptor = open(this.#path);
   }
 
   write(line: string): void {
@@ -42,13 +42,17 @@ export class FileTarget implements LogTarget {
   }
 
   reopen(): void {
-    const fresh = openSync(this.#path, FLAGS, MODE);
+    const fresh = open(this.#path);
     if (this.#taken !== undefined) redirect(fresh, this.#taken);
     closeSync(this.#descriptor);
     this.#descriptor = fresh;
   }
 
+  /** @throws Error where the name does not lead to the open file alone: it would be somebody else's that is given away */
   chown(uid: number, gid: number): void {
+    const [named, opened] = [lstatSync(this.#path), fstatSync(this.#descriptor)];
+    const isSame = named.isSymbolicLink() || (named.dev === opened.dev && named.ino === opened.ino);
+    if (!isSame || (opened.isFile() && opened.nlink > 1)) throw new Error('the file has another name, too, or was replaced');
     fchownSync(this.#descriptor, uid, gid);
   }
 
@@ -60,5 +64,20 @@ export class FileTarget implements LogTarget {
     if (this.#descriptor < 0) return;
     closeSync(this.#descriptor);
     this.#descriptor = -1;
+  }
+}
+
+/**
+ * A link that somebody else has put into the log's folder would lead root to any file, to write in it and to give it away. One of
+ * root's own is followed: it says where the logs of this machine are.
+ */
+function open(path: string): number {
+  if (process.geteuid?.() !== 0) return openSync(path, FLAGS, MODE);
+  try {
+    return openSync(path, FLAGS | constants.O_NOFOLLOW, MODE);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ELOOP') throw error;
+    if (lstatSync(path).uid !== 0) throw new Error(`'${path}' is a symbolic link that does not belong to root`, { cause: error });
+    return openSync(path, FLAGS, MODE);
   }
 }
