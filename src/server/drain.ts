@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { Ending } from '../mux/half-close.js';
 import type { Handle } from '../mux/handle.js';
 import type { Mux } from '../mux/mux.js';
@@ -68,6 +68,8 @@ export class Drain<Client> {
     while (!signal.aborted && performance.now() < deadline) {
       const now = performance.now();
       if (now >= nextLook) {
+        // A loop that was held up comes to its timers before it reads what has arrived meanwhile.
+        if (quiet > 0) await nextTurn();
         this.#look(open);
         nextLook = quiet === 0 ? Number.POSITIVE_INFINITY : now + MS_PER_SECOND * quiet;
       }
@@ -100,7 +102,11 @@ export class Drain<Client> {
       const before = this.#traffic.get(fh);
       if (before === FOUND) continue;
       const traffic = fh.bytesRead + fh.bytesWritten;
-      const isThrough = before === traffic && !spared(fh);
+      if (spared(fh)) {
+        this.#traffic.delete(fh); // its time begins when it is spared no more
+        continue;
+      }
+      const isThrough = before === traffic;
       this.#traffic.set(fh, isThrough ? FOUND : traffic);
       if (isThrough) this.#due.push(fh);
     }
