@@ -1,7 +1,7 @@
 import { NetmuxError } from '../errors.js';
 import { printf } from '../mux/printf.js';
 import { ServerHooks } from './hooks.js';
-import { errorText, peerText } from './log/escape.js';
+import { complaintText, errorText, peerText } from './log/escape.js';
 import { formatMessage, logTime } from './log/format.js';
 import { type LogFailure, ServerLog } from './log/log.js';
 import { StandardErrorTarget } from './log/standard-error.js';
@@ -166,9 +166,7 @@ export abstract class ConfiguredServer<Client, Options extends ServerOptions> ex
 
   /** @internal Logs an error that costs nobody anything, where a throwing log function must not cost anything either. */
   complain(error: unknown, during = ''): void {
-    // Where in netmux it was made says nothing.
-    const isOurs = error instanceof NetmuxError || (error instanceof Error && 'syscall' in error);
-    const text = during + (isOurs ? peerText(error.message) : errorText(error));
+    const text = during + complaintText(error);
     try {
       this.log(1, text);
     } catch (second) {
@@ -236,6 +234,10 @@ export abstract class ConfiguredServer<Client, Options extends ServerOptions> ex
       defaults: this.default_values(),
       own: this.options(),
     });
+    const { log_function: method } = settings;
+    if (typeof method === 'string' && typeof (this as unknown as Record<string, unknown>)[method] !== 'function') {
+      throw new NetmuxError('NETMUX_BAD_OPTION', `${places.get('log_function')![0]}: this server has no method ${method}`);
+    }
     const isPortGiven = places.has('port');
     if (!isPortGiven) settings.port = [this.default_port()];
     return { settings, rest, warnings, places, isPortGiven };
@@ -245,6 +247,6 @@ export abstract class ConfiguredServer<Client, Options extends ServerOptions> ex
   #logFailed({ origin, error, level, text }: LogFailure): void {
     if (origin === 'function') this.handle_log_error(error, level, text);
     else if (origin === 'syslog') this.handle_syslog_error(error, level, text);
-    else new StandardErrorTarget().write(errorText(error));
+    else new StandardErrorTarget().write(complaintText(error));
   }
 }

@@ -73,7 +73,7 @@ export class ServiceNotifier {
     }
     this.environment = taken;
     const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: usec = '', WATCHDOG_PID: pid = String(process.pid) } = taken;
-    if (socket === undefined) return;
+    if (!socket) return;
     try {
       this.#descriptor = openDatagram({ family: 'unix', path: socketPath(socket) });
     } catch (error) {
@@ -137,7 +137,7 @@ export class ServiceNotifier {
 
   #tell(error: unknown): void {
     const cause = error as NodeJS.ErrnoException;
-    this.#failed(Object.assign(new Error(`NOTIFY_SOCKET: ${cause.message}`, { cause }), { code: cause.code }));
+    this.#failed(Object.assign(new Error(`NOTIFY_SOCKET: ${cause.message}`, { cause }), { code: cause.code, syscall: cause.syscall }));
   }
 }
 

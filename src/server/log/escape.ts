@@ -1,3 +1,5 @@
+import { NetmuxError } from '../../errors.js';
+
 /**
  * Keeps text that somebody else chose from looking like a log line of ours, or from speaking to the terminal that shows it. All
  * of it is written as `%HH`, one for each byte. A literal `%` stays: the escapes are for the eye, they are not meant to be undone.
@@ -52,6 +54,12 @@ export function errorText(error: unknown): string {
   const head = peerText(message === '' ? error.name : `${error.name}: ${message}`);
   const at = typeof stack === 'string' ? framesAt(stack, message) : -1;
   return at < 0 ? head : `${head}\n${stack!.slice(at)}`;
+}
+
+/** As `errorText`, but of errors of the library and of the system the message alone: where in netmux they were made says nothing. */
+export function complaintText(error: unknown): string {
+  const isOurs = error instanceof NetmuxError || (error instanceof Error && 'syscall' in error);
+  return isOurs ? peerText(error.message) : errorText(error);
 }
 
 /** Where the frames begin. A message may contain lines that look like frames: they are looked for behind it. */

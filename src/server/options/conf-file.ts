@@ -3,7 +3,7 @@ import { getSystemErrorMap } from 'node:util';
 import type { NetmuxError } from '../../errors.js';
 import { badOption, decoded, type GivenOption, type SourceReading, unknownOption } from './given-option.js';
 import type { OptionTable } from './option-row.js';
-import { shown } from './option-types.js';
+import { shown, shownName } from './option-types.js';
 
 /**
  * @param place of the option that named the file
@@ -40,7 +40,7 @@ export function parseConf(text: string, file: string, table: OptionTable): Sourc
     const where = `${file}:${index + 1}`;
     const { name, value } = assignmentIn(line);
     if (name === undefined) unknown.push(badOption(where, `${shown(line)} is no line of the form NAME VALUE`));
-    else if (!Object.hasOwn(table, name)) unknown.push(badOption(`${where}: ${name}`, unknownOption(name, table)));
+    else if (!Object.hasOwn(table, name)) unknown.push(badOption(`${where}: ${shownName(name)}`, unknownOption(name, table)));
     else if (value === undefined) warnings.push(`${where}: ${name}: has no value and is passed over`);
     else if (name === 'conf_file') warnings.push(`${where}: ${name}: a configuration file does not name another one; passed over`);
     else given.push({ name, value: decoded(value), place: `${where}: ${name}` });

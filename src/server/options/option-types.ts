@@ -178,5 +178,5 @@ export function shown(value: unknown): string {
 
 /** A name as messages show it, also one that could not be a name. */
 export function shownName(name: string): string {
-  return /^[\w-]+$/.test(name) ? name : shown(name);
+  return /^[\w-]+$/.test(name) && name.length <= SHOWN_LENGTH ? name : shown(name);
 }
