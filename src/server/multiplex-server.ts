@@ -14,6 +14,7 @@ import { ConfiguredServer, type RunControl } from './configured-server.js';
 import { type ClientClass, connectionClass } from './connection-class.js';
 import { Daemon } from './daemon/daemon.js';
 import { takeOverHup } from './daemon/own-command.js';
+import { setSurroundings } from './daemon/surroundings.js';
 import { Dequeue } from './dequeue.js';
 import { Drain } from './drain.js';
 import { FatalError, placeOfCall } from './fatal.js';
@@ -23,7 +24,7 @@ import { misspeltMethods } from './misspelt.js';
 import { muxOptionsOf } from './options/mux-settings.js';
 import type { ServerOptions } from './options/table.js';
 import { parsePorts } from './ports.js';
-import { resolvePorts } from './resolve-ports.js';
+import { checkPorts, resolvePorts } from './resolve-ports.js';
 import { Restart } from './restart.js';
 import { Signals } from './signals.js';
 import { takeInheritedSockets } from './systemd.js';
@@ -145,11 +146,11 @@ export class MultiplexServer<
   /** Reads the options, and checks what can be checked before anything is done. */
   override configure(): void | Promise<void> {
     super.configure();
-    this.checked('port', () => parsePorts(this.server));
+    this.checked('port', () => checkPorts(parsePorts(this.server)));
     this.#daemon!.configure(this.server, (option, check) => this.checked(option, check));
   }
 
-  /** Goes to the background, opens the log and writes the pid file. */
+  /** Goes to the background, sets the umask, opens the log and writes the pid file. */
   async post_configure(): Promise<void> {
     const daemon = this.#daemon!;
     try {
@@ -159,6 +160,7 @@ export class MultiplexServer<
       if ((error as { code?: unknown }).code !== 'NETMUX_NOT_STARTED') throw error;
       this.#startFailedElsewhere(error);
     }
+    setSurroundings({ umask: this.server.umask });
     await this.initialize_logging();
     daemon.settle(this.server, this.openLog);
   }
@@ -255,7 +257,7 @@ export class MultiplexServer<
    */
   async sig_hup(): Promise<void> {
     this.log(2, 'Received a SIG HUP');
-    // A restart under way reads the configuration when it comes to it.
+    this.#restart?.askAgain();
     if (this.#looping === undefined || this.#closing !== undefined || this.#restart !== undefined) return;
     const restart = new Restart({
       mux: this.mux,
@@ -268,6 +270,7 @@ export class MultiplexServer<
     this.#restart = restart;
     this.#daemon!.notifier.reloading();
     try {
+      await restart.lastSignal();
       await restart.prepare();
       await restart.drain();
       this.#dequeue?.stop();

@@ -69,6 +69,19 @@ export async function resolvePorts(specs: readonly PortSpec[], log: Log, machine
 }
 
 /**
+ * Finds what is wrong with ports before anything is done: what can be known without asking a name server.
+ * @throws NetmuxError `NETMUX_BAD_PORT`
+ */
+export function checkPorts(specs: readonly PortSpec[], machine: Machine = thisMachine): void {
+  for (const spec of specs) {
+    refuseTls(spec);
+    if (isUnix(spec.proto)) continue;
+    protocol(spec);
+    portNumber(spec, machine);
+  }
+}
+
+/**
  * What `mux.listen` is to be asked. A name whose family was configured is looked up only now, as in the original.
  *
  * @throws what the resolver says (ENOTFOUND …)
@@ -84,9 +97,7 @@ export async function listenOptionsOf(spec: BindSpec, machine: Machine = thisMac
 }
 
 async function socketsOf(spec: PortSpec, log: Log, machine: Machine): Promise<BindSpec[]> {
-  if (/^ssl(?:eay)?$/.test(spec.proto)) {
-    throw badPort(`option proto: there is no TLS yet, so ${spec.proto} is refused; end it in a proxy before port ${spec.port}`);
-  }
+  refuseTls(spec);
   const { host, socket } = spec;
   if (isUnix(spec.proto)) return [{ proto: spec.proto as Protocol, host: '*', ipv: '*', port: 0, path: spec.port, socket }];
   const port = portNumber(spec, machine);
@@ -108,6 +119,11 @@ async function socketsOf(spec: PortSpec, log: Log, machine: Machine): Promise<Bi
   }
   const proto = protocol(spec);
   return kept.map(({ address, family }) => ({ proto, host: address, ipv: family, port, socket }));
+}
+
+function refuseTls({ proto, port }: PortSpec): void {
+  if (/^ssl(?:eay)?$/.test(proto))
+    throw badPort(`option proto: there is no TLS yet, so ${proto} is refused; end it in a proxy before port ${port}`);
 }
 
 function protocol(spec: PortSpec): Protocol {

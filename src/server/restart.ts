@@ -2,7 +2,7 @@
  * How a server makes way for the program that replaces it (DEVIATIONS D24). The steps are those of docs/architecture.md,
  * "A restart"; executing the program is the daemon's.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Mux } from '../mux/mux.js';
 import type { Binding } from './binding.js';
 import type { ReadSettings } from './configured-server.js';
@@ -19,6 +19,12 @@ const QUIET_SECONDS = 0.25;
 
 /** While the last connections are served nobody is accepted: new ones wait in the kernel, whose queue is finite. */
 const LAST_CALL_SECONDS = 1;
+
+/**
+ * Signals that follow each other faster are one: the last of them must not reach Node while it starts, which would end the process.
+ * Several times what Node needs before it can hear a signal.
+ */
+const SUCCESSION_MS = 250;
 
 /** What a restart needs of its server. */
 export interface Restarting<Client> {
@@ -39,11 +45,25 @@ export class Restart<Client> {
   #drain: Drain<Client> | undefined;
   /** The options of the program that comes. */
   #settings: ServerSettings | undefined;
+  /** When HUP came last. */
+  #asked = performance.now();
   /** The server ends instead. */
   isCancelled = false;
 
   constructor(server: Restarting<Client>) {
     this.#server = server;
+  }
+
+  /** HUP came once more. */
+  askAgain(): void {
+    this.#asked = performance.now();
+  }
+
+  /** Resolves when no signal has come for a while; the server serves meanwhile. @param most in seconds */
+  async lastSignal(most = Number.POSITIVE_INFINITY): Promise<void> {
+    const end = performance.now() + 1000 * most;
+    for (let now = performance.now(); !this.isCancelled && now < Math.min(end, this.#asked + SUCCESSION_MS); now = performance.now())
+      await sleep(Math.ceil(Math.min(end, this.#asked + SUCCESSION_MS) - now));
   }
 
   /**
@@ -73,6 +93,7 @@ export class Restart<Client> {
     await nextTurn();
     await nextTurn();
     await this.#end(Math.min(seconds, LAST_CALL_SECONDS));
+    await this.lastSignal(LAST_CALL_SECONDS);
   }
 
   /** @throws SystemError ENOENT, EACCES, E2BIG … */

@@ -17,10 +17,12 @@ import {
 } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { MultiplexServer } from '../../src/index.js';
 import { duplicate, redirect } from '../../src/mux/process-calls.js';
 import { StandardErrorTarget } from '../../src/server/log/standard-error.js';
 import { temporaryDirectory } from '../mux/scene.js';
 import { openLog } from './log-scene.js';
+import { start } from './running.js';
 
 const hasFullDevice = existsSync('/dev/full');
 
@@ -42,6 +44,15 @@ describe('a log file', () => {
     onTestFinished(() => void process.umask(before));
     await openLog({ log_file });
     expect(statSync(log_file).mode & 0o777).toBe(0o640);
+  });
+
+  it('gets its mode from the option umask as well', async () => {
+    const log_file = join(temporaryDirectory(), 'l');
+    const before = process.umask(0);
+    onTestFinished(() => void process.umask(before));
+    const server = await start(new MultiplexServer(), 'node', { log_level: 2, log_file, umask: 0o077 });
+    await server.close();
+    expect(statSync(log_file).mode & 0o777).toBe(0o600);
   });
 
   it('is opened again under its name after it was moved away, and then gets all lines', async () => {

@@ -1,9 +1,10 @@
 /** HUP: the program is executed again with its sockets, and nobody notices (DEVIATIONS D24). */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { engines, type TestedEngine } from '../engines.js';
@@ -119,6 +120,9 @@ describe.skipIf(!canRestart).each(['native', 'node'] as const)('a restart (%s en
       'conf:2: cidr_allow': 'cidr_allow 300.1.1.1/8\n',
       'No such group "no-group"': 'group no-group\n',
       "Couldn't open pid_file": 'pid_file /no/such/folder/pid\n',
+      'option chdir: ENOENT': 'chdir /no/such/folder\n',
+      'option chown_files: there is no file "/no/such/file"': 'chown_files /no/such/file\n',
+      'conf:2: log_function: this server has no method no_such': 'log_function no_such\n',
     };
     for (const [reason, text] of Object.entries(bad)) {
       writeFileSync(conf, good + text);
@@ -164,16 +168,22 @@ describe.skipIf(!canRestart).each(['native', 'node'] as const)('a restart (%s en
   });
 
   it('lets a client in that is being decided about, and answers it', async () => {
-    const { program, port } = await serving(engine, ['--port=0', '--restart_drain_timeout=30'], { ADMISSION_MS: '800' });
+    const file = join(temporaryDirectory(), 'admission');
+    const args = ['--port=0', '--restart_drain_timeout=600', '--allow_deny_timeout=600'];
+    const { program, port } = await serving(engine, args, { ADMISSION_FILE: file });
     const peer = await Peer.connect(port);
     await peer.send('hello\n');
+    await program.line('deciding 1');
     program.process.kill('SIGHUP');
+    await eventually('the signal', () => program.stderr.includes('Received a SIG HUP'));
+    await sleep(1000); // the quiet time of a connection that is not spared, several times
+    writeFileSync(file, '');
     await peer.expect('1 hello\n');
     await nextPorts(program, 2);
   });
 
   it('ends where TERM comes meanwhile: nothing is executed, and all output is flushed', async () => {
-    const { program, port } = await serving(engine, ['--port=0', '--drain_timeout=30']);
+    const { program, port } = await serving(engine, ['--port=0', '--drain_timeout=600', '--restart_drain_timeout=600']);
     const bytes = 16 * 1024 * 1024;
     const slow = await Peer.connect(port, { reading: false });
     await slow.send(`fill ${bytes}\n`);
@@ -187,6 +197,33 @@ describe.skipIf(!canRestart).each(['native', 'node'] as const)('a restart (%s en
     const { code, stdout } = await program.ending();
     expect(code).toBe(0);
     expect(stdout.split('\n').slice(2, -1)).toEqual(['closing 1']);
+  });
+
+  it('asked for many times in a row happens, and does not end the process', async () => {
+    const { program, port } = await serving(engine, ['--port=0']);
+    for (let count = 0; count < 10; count += 1) {
+      program.process.kill('SIGHUP');
+      await sleep(20);
+    }
+    expect(await nextPorts(program, 2)).toEqual([String(port)]);
+    expect(await answer(port)).toMatch(/^\d hello$/);
+    program.process.kill('SIGTERM');
+    expect(await program.ending()).toMatchObject({ code: 0 });
+  });
+
+  it('that TERM takes back leaves no new pid file and no new socket', async () => {
+    const folder = temporaryDirectory();
+    const conf = join(folder, 'conf');
+    writeFileSync(conf, `port 127.0.0.1:0\npid_file ${folder}/pid\n`);
+    const { program, port } = await serving(engine, [`--conf_file=${conf}`, '--restart_drain_timeout=600']);
+    const slow = await Peer.connect(port, { reading: false });
+    await slow.send(`fill ${16 * 1024 * 1024}\n`);
+    writeFileSync(conf, `port 127.0.0.1:0\nport ${folder}/socket|unix\npid_file ${folder}/another\n`);
+    program.process.kill('SIGHUP');
+    await eventually('the new socket', () => existsSync(`${folder}/socket`));
+    program.process.kill('SIGINT');
+    expect(await program.ending()).toMatchObject({ code: 0 });
+    expect(readdirSync(folder)).toEqual(['conf']);
   });
 
   it('asked for once more while the program is being loaded happens once more', async () => {

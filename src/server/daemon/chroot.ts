@@ -11,10 +11,7 @@ import { changeRoot } from '../../mux/process-calls.js';
  * @throws NetmuxError `NETMUX_IDENTITY` if it is no folder, or chroot is not permitted
  */
 export function enterRoot(path: string): string {
-  const root = resolve(path);
-  if (statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true) {
-    throw new NetmuxError('NETMUX_IDENTITY', `Specified chroot "${path}" doesn't exist.`);
-  }
+  const root = checkRoot(path);
   try {
     changeRoot(root);
     process.chdir('/');
@@ -22,6 +19,16 @@ export function enterRoot(path: string): string {
     throw new NetmuxError('NETMUX_IDENTITY', `Couldn't chroot to "${path}": ${(cause as Error).message}`, { cause });
   }
   return root;
+}
+
+/**
+ * @returns the absolute path of what is to become the root
+ * @throws NetmuxError `NETMUX_IDENTITY` if it is no folder
+ */
+export function checkRoot(path: string): string {
+  const root = resolve(path);
+  if (statSync(root, { throwIfNoEntry: false })?.isDirectory() === true) return root;
+  throw new NetmuxError('NETMUX_IDENTITY', `Specified chroot "${path}" doesn't exist.`);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { NetmuxError } from '../../errors.js';
 import { replaceProcess, setCloseOnExec } from '../../mux/process-calls.js';
@@ -7,10 +8,11 @@ import type { ServerSettings } from '../options/table.js';
 import { hasInheritedSockets, ServiceNotifier } from '../systemd.js';
 import { BackgroundStart, redirectToNothing, startInBackground } from './background.js';
 import type { Belonging } from './belonging.js';
+import { checkRoot } from './chroot.js';
 import { dropPrivileges, type Identity, resolveIdentity } from './identity.js';
 import { checkOwnCommand, ownCommand, restartCommand } from './own-command.js';
 import { PidFile } from './pid-file.js';
-import { setSurroundings } from './surroundings.js';
+import { checkFolder, setSurroundings } from './surroundings.js';
 
 /** Whom a daemon tells what it does. */
 interface Reporter {
@@ -18,7 +20,7 @@ interface Reporter {
   complain(error: unknown): void;
 }
 
-type Checked = <Result>(option: 'user' | 'group', check: () => Result) => Result;
+type Checked = <Result>(option: 'user' | 'group' | 'chdir' | 'chroot' | 'chown_files', check: () => Result) => Result;
 
 /** What makes a process of a server: its pid file, its identity, its place in the background, and the service manager that started it. */
 export class Daemon {
@@ -46,11 +48,13 @@ export class Daemon {
   }
 
   /**
-   * Looks for user and group, before anything is done that would have to be undone.
+   * Looks for user, group, folders and files, before anything is done that would have to be undone.
    * @param checked what is called for an option knows where that stands
-   * @throws NetmuxError `NETMUX_IDENTITY`
+   * @throws NetmuxError `NETMUX_IDENTITY`, `NETMUX_BAD_OPTION`
    */
-  configure({ user, group }: Pick<ServerSettings, 'user' | 'group'>, checked: Checked): void {
+  configure(settings: ServerSettings, checked: Checked): void {
+    const { user, group } = settings;
+    checkPlaces(settings, checked);
     if (process.getuid === undefined) return;
     checked('group', () => resolveIdentity({ group }));
     this.#identity = checked('user', () => resolveIdentity({ user, group }));
@@ -72,12 +76,11 @@ export class Daemon {
   }
 
   /**
-   * Sets the umask, and writes the pid file.
+   * Writes the pid file.
    * @throws NetmuxError `NETMUX_PID_FILE`
    */
-  settle({ umask, pid_file, log_file, log_function }: ServerSettings, log: ServerLog): void {
+  settle({ pid_file, log_file, log_function }: ServerSettings, log: ServerLog): void {
     this.#log = log;
-    setSurroundings({ umask });
     if (pid_file !== undefined) this.#pidFile = PidFile.claim(pid_file, (text) => this.#reporter.log(1, text));
     if (this.#start !== undefined) {
       this.#reporter.log(2, 'Process Backgrounded');
@@ -93,14 +96,16 @@ export class Daemon {
    * @throws NetmuxError `NETMUX_BAD_OPTION`, `NETMUX_IDENTITY`
    */
   dropPrivileges({ chdir, chroot, chown_files }: ServerSettings, sockets: Belonging): void {
+    // Names in the options begin where the program was started.
+    const [root, files] = [chroot && resolve(chroot), chown_files.map((file) => resolve(file))];
     setSurroundings({ chdir });
     if (this.#identity === undefined) return;
     const log = this.#log!;
     const logFile: Belonging = { name: 'the log', chown: (uid, gid) => log.chown(uid, gid), rootChanged: (root) => log.rootChanged(root) };
     for (const notice of this.#identity.notices) this.#reporter.log(1, notice);
     dropPrivileges(this.#identity, {
-      chroot,
-      files: chown_files,
+      chroot: root,
+      files,
       belongings: [logFile, sockets, ...(this.#pidFile === undefined ? [] : [this.#pidFile])],
       log: (level, text) => this.#reporter.log(level, text),
     });
@@ -132,6 +137,7 @@ export class Daemon {
     return inFolder(this.#folder, () => {
       const found = read();
       const { user, group, chroot, pid_file } = found.settings;
+      checkPlaces(found.settings, (_option, check) => check());
       if (process.getuid !== undefined) {
         const { changesUser, changesGroup } = resolveIdentity({ user, group });
         if (process.geteuid!() !== 0 && (changesUser || changesGroup || chroot !== undefined))
@@ -174,12 +180,23 @@ export class Daemon {
 
   /** @throws NetmuxError `NETMUX_PID_FILE` where the new user must not, or not in the new root */
   removePidFile(): void {
+    this.#nextPidFile?.remove();
     this.#pidFile?.remove();
   }
 
   close(): void {
     this.notifier.close();
   }
+}
+
+function checkPlaces({ chdir, chroot, chown_files }: ServerSettings, checked: Checked): void {
+  if (chdir !== undefined) checked('chdir', () => checkFolder(chdir));
+  if (chroot !== undefined) checked('chroot', () => checkRoot(chroot));
+  checked('chown_files', () => {
+    for (const file of chown_files)
+      if (lstatSync(file, { throwIfNoEntry: false }) === undefined)
+        throw new NetmuxError('NETMUX_BAD_OPTION', `option chown_files: there is no file ${JSON.stringify(file)}`);
+  });
 }
 
 function presentFolder(): string {

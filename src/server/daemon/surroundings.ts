@@ -1,3 +1,4 @@
+import { accessSync, constants, statSync } from 'node:fs';
 import { NetmuxError } from '../../errors.js';
 
 export interface Surroundings {
@@ -5,6 +6,19 @@ export interface Surroundings {
   readonly umask?: number | undefined;
   /** The working directory. */
   readonly chdir?: string | undefined;
+}
+
+/**
+ * Whether a folder could be the working directory.
+ * @throws NetmuxError `NETMUX_BAD_OPTION`
+ */
+export function checkFolder(folder: string): void {
+  try {
+    if (!statSync(folder).isDirectory()) throw new Error(`${folder} is no folder`);
+    accessSync(folder, constants.X_OK);
+  } catch (cause) {
+    throw refusal(cause);
+  }
 }
 
 /**
@@ -17,6 +31,10 @@ export function setSurroundings({ umask, chdir }: Surroundings): void {
   try {
     process.chdir(chdir);
   } catch (cause) {
-    throw new NetmuxError('NETMUX_BAD_OPTION', `option chdir: ${(cause as Error).message}`, { cause });
+    throw refusal(cause);
   }
+}
+
+function refusal(cause: unknown): NetmuxError {
+  return new NetmuxError('NETMUX_BAD_OPTION', `option chdir: ${(cause as Error).message}`, { cause });
 }

@@ -1,4 +1,6 @@
 // An echo server that is restarted. It answers each line with its number of restarts and the line; arguments are its options.
+// With ADMISSION_FILE, clients are let in when there is such a file.
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const generation = Number(process.env.GENERATION ?? '0') + 1;
@@ -26,8 +28,10 @@ class Server extends MultiplexServer {
   }
 
   async allow_deny_hook() {
-    const { ADMISSION_MS } = process.env;
-    if (ADMISSION_MS !== undefined) await sleep(Number(ADMISSION_MS));
+    const { ADMISSION_FILE } = process.env;
+    if (ADMISSION_FILE === undefined) return true;
+    console.log(`deciding ${generation}`);
+    while (!existsSync(ADMISSION_FILE)) await sleep(10);
     return true;
   }
 
