@@ -64,6 +64,7 @@ export class Admission<Client extends MultiplexClient<Logging>> {
     // What the kernel says of a connection that is gone already would look like a UNIX socket, whose clients no rule concerns.
     const isLocal = listener.localPort === undefined;
     return {
+      mux_refused: (_mux, _listener, { count, reason }) => this.#server.log(1, 'Connections kept out by limits: %d (%s)', count, reason),
       ...forwarded(this.shared),
       mux_connection: (_mux, fh) => {
         if (isLocal) markLocal(fh);

@@ -1,6 +1,7 @@
 import type { CallbackError } from '../mux/callbacks.js';
 import { type Handle, Listener } from '../mux/handle.js';
 import type { InputBuffer } from '../mux/input-buffer.js';
+import type { Refused } from '../mux/limits.js';
 import type { Mux } from '../mux/mux.js';
 import type { PeerName } from './access/peer-names.js';
 import type { MultiplexServer } from './multiplex-server.js';
@@ -98,6 +99,8 @@ export class MultiplexClient<Server extends Logging = MultiplexServer> {
   mux_epipe?(mux: Mux<this>, fh: Handle<this>): unknown;
   /** Something went wrong, or a callback has thrown. Without it a line goes to the log at level 1. */
   mux_error?(mux: Mux<this>, fh: Handle<this>, error: CallbackError): unknown;
+  /** Limits have kept connections out; on the shared listen object. Without it a line goes to the log at level 1. */
+  mux_refused?(mux: Mux<this>, listener: Handle<this>, refused: Refused): unknown;
 }
 
 /** The names that were looked up. Few servers ask: a table spares the others a field. */

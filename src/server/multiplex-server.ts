@@ -3,6 +3,7 @@ import { NetmuxError } from '../errors.js';
 import type { CallbackError } from '../mux/callbacks.js';
 import type { Handle, Listener } from '../mux/handle.js';
 import type { InputBuffer } from '../mux/input-buffer.js';
+import type { Refused } from '../mux/limits.js';
 import { Mux } from '../mux/mux.js';
 import type { MuxOptions } from '../mux/options.js';
 import { Admission } from './admission.js';
@@ -347,6 +348,7 @@ export class MultiplexServer<
   mux_epipe?(this: Client, mux: Mux<Client>, fh: Handle<Client>): unknown;
   /** Something went wrong: an error with a `code`, or what a callback has thrown. */
   mux_error?(this: Client, mux: Mux<Client>, fh: Handle<Client>, error: CallbackError): unknown;
+  mux_refused?(this: Client, mux: Mux<Client>, listener: Handle<Client>, refused: Refused): unknown;
 
   /** The second process has called the hooks, and has no terminal: all that is left to do here is to tell. */
   #startFailedElsewhere(error: unknown): never {

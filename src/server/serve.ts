@@ -1,6 +1,7 @@
 import type { CallbackError } from '../mux/callbacks.js';
 import type { Handle } from '../mux/handle.js';
 import type { InputBuffer } from '../mux/input-buffer.js';
+import type { Refused } from '../mux/limits.js';
 import type { Mux } from '../mux/mux.js';
 import type { Logging, MultiplexClient } from './client.js';
 import type { RunControl } from './configured-server.js';
@@ -20,6 +21,7 @@ interface Callbacks<Client> {
   mux_outbuffer_empty?(this: Client, mux: Mux<Client>, fh: Handle<Client>): unknown;
   mux_epipe?(this: Client, mux: Mux<Client>, fh: Handle<Client>): unknown;
   mux_error?(this: Client, mux: Mux<Client>, fh: Handle<Client>, error: CallbackError): unknown;
+  mux_refused?(this: Client, mux: Mux<Client>, listener: Handle<Client>, refused: Refused): unknown;
 }
 
 /** What may be overridden; `this` is the server. */

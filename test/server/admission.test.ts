@@ -1,6 +1,14 @@
 /** Who is let in, who waits for that, and what becomes of the others. */
 import { expect, it } from 'vitest';
-import type { Handle, InputBuffer, MultiplexClient, Mux } from '../../src/index.js';
+import {
+  type Handle,
+  type InputBuffer,
+  type Listener,
+  type MultiplexClient,
+  MultiplexServer,
+  type Mux,
+  type Refused,
+} from '../../src/index.js';
 import { describeAllEngines, describeEngines } from '../engines.js';
 import { eventually, temporaryDirectory } from '../mux/scene.js';
 import { connectTo, openDatagramPeer, RecordedClient, RecordedServer, start } from './running.js';
@@ -363,5 +371,37 @@ describeEngines('the shared listen object', (engine) => {
       'pre_server_close_hook',
       'server_exit undefined',
     ]);
+  });
+});
+
+/** Who hears of refusals. */
+class Counting extends MultiplexServer {
+  readonly told: unknown[] = [];
+
+  override mux_refused(this: MultiplexClient<Counting>, _mux: Mux, _listener: Handle, refused: Refused): void {
+    this.netServer.told.push(refused);
+  }
+}
+
+/** Who is at the door: two connections, the second of which has no place. */
+async function crowd(server: { readonly listeners: readonly Listener[] }): Promise<void> {
+  await connectTo(server);
+  const second = await connectTo(server);
+  expect(await second.end()).toMatchObject({ by: 'ECONNRESET' });
+}
+
+describeAllEngines('a client for whom a limit leaves no place', (engine) => {
+  it('is told to mux_refused of the shared object', async () => {
+    const server = await start(new Counting(), engine, { max_connections: 1 });
+    await crowd(server);
+    await eventually('a report', () => server.told.length > 0);
+    expect(server.told).toEqual([{ reason: 'connections', count: 1 }]);
+  });
+
+  it('is a line in the log where nobody asks', async () => {
+    const server = await start(new RecordedServer(), engine, { max_connections: 1, log_level: 1 });
+    await crowd(server);
+    await eventually('a line', () => server.logged.length > 0);
+    expect(server.logged).toEqual(['1 Connections kept out by limits: 1 (connections)']);
   });
 });
