@@ -386,8 +386,12 @@ class Counting extends MultiplexServer {
 /** Who is at the door: two connections, the second of which has no place. */
 async function crowd(server: { readonly listeners: readonly Listener[] }): Promise<void> {
   await connectTo(server);
-  const second = await connectTo(server);
-  expect(await second.end()).toMatchObject({ by: 'ECONNRESET' });
+  // The reset may be seen while connecting, or as the end.
+  const second = await connectTo(server).then(
+    (peer) => peer.end(),
+    (error) => ({ by: error.code }),
+  );
+  expect(second).toMatchObject({ by: 'ECONNRESET' });
 }
 
 describeAllEngines('a client for whom a limit leaves no place', (engine) => {
@@ -401,7 +405,6 @@ describeAllEngines('a client for whom a limit leaves no place', (engine) => {
   it('is a line in the log where nobody asks', async () => {
     const server = await start(new RecordedServer(), engine, { max_connections: 1, log_level: 1 });
     await crowd(server);
-    await eventually('a line', () => server.logged.length > 0);
-    expect(server.logged).toEqual(['1 Connections kept out by limits: 1 (connections)']);
+    await eventually('a line', () => server.logged.some((line) => line === '1 Connections kept out by limits: 1 (connections)'));
   });
 });
