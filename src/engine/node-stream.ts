@@ -99,6 +99,8 @@ export class NodeStream extends NodeHandle implements SocketOwner {
     if (report && !this.#endReported) {
       this.#endReported = true;
       this.reactor.report(RecordKind.Eof, this);
+    } else if (this.#gone && !this.#endReported) {
+      this.#fail(this.#end || EPIPE); // a paused reader was not told of the reset, and nobody else will be
     }
     this.#regulate();
   }

@@ -117,6 +117,7 @@ export class MemoryStream extends MemoryHandle implements EndOwner {
   override discard(report: boolean): void {
     this.#isDiscarding = true;
     this.#joined?.end.discard();
+    if (this.#joined !== undefined && this.#joined.end.error !== 0) this.turn.offerRoom(this); // nobody reads any more who could be told
     if (!report || this.#hasEnded) return;
     this.#hasEnded = true;
     this.turn.report(RecordKind.Eof, this);

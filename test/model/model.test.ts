@@ -36,6 +36,16 @@ const REGRESSIONS: readonly Script[] = [
       { server: ['write', 'close'], to: 0 },
     ],
   },
+  // A reset that waits for a paused reader, who then reads no more.
+  {
+    allowHalfOpen: false,
+    steps: [
+      { client: 0, does: 'connect' },
+      { server: ['pause'], to: 0 },
+      { client: 0, does: 'reset' },
+      { server: ['shutdown 0'], to: 0 },
+    ],
+  },
 ];
 
 /** Plays a script on a system and on the reference. @throws an assertion where they differ */
