@@ -1,4 +1,5 @@
-// The addon by CMake, with debug symbols: `node scripts/build-cmake.mjs [--sanitize=address,undefined | --sanitize=thread]`. The last line
+// The addon by CMake, with debug symbols: `node scripts/build-cmake.mjs [--sanitize=address,undefined | --sanitize=thread] [--faults]`. With
+// `--faults` it is the addon on a difficult kernel: test/native/fault_wrappers.cc. The last line
 // is the environment in which Node runs with it, e.g. `env $(node scripts/build-cmake.mjs --sanitize=address | tail -n 1) npm test -- test/mux`.
 // Beside it lies compile_commands.json, which clangd finds by .clangd.
 import { mkdirSync } from 'node:fs';
@@ -18,17 +19,26 @@ const RUN_TIME = {
   undefined: { library: 'libubsan.so', settings: ['UBSAN_OPTIONS=print_stacktrace=1'] },
 };
 
-const { values } = parseArgs({ options: { sanitize: { type: 'string', default: '' } } });
+const { values } = parseArgs({ options: { sanitize: { type: 'string', default: '' }, faults: { type: 'boolean', default: false } } });
 const sanitizers = values.sanitize.split(',').filter(Boolean);
 const unknown = sanitizers.filter((name) => !Object.hasOwn(RUN_TIME, name));
 if (unknown.length > 0) fail(`no such sanitizer: ${unknown.join(', ')}; there are ${Object.keys(RUN_TIME).join(', ')}`);
 const nodeDir = findNodeDir();
 if (nodeDir === undefined) fail("Node's headers are not on this machine: give npm_config_nodedir");
 
-const folder = join(root, 'out/cmake', sanitizers.join('-') || 'debug');
+const folder = join(root, 'out/cmake', [...sanitizers, ...(values.faults ? ['faults'] : [])].join('-') || 'debug');
 mkdirSync(folder, { recursive: true });
 const headers = `-DCMAKE_JS_INC=${join(nodeDir, 'include/node')}`;
-must('cmake', ['-S', join(root, 'native'), '-B', folder, '-DCMAKE_BUILD_TYPE=Debug', headers, `-DNETMUX_SANITIZE=${sanitizers.join(',')}`]);
+must('cmake', [
+  '-S',
+  join(root, 'native'),
+  '-B',
+  folder,
+  '-DCMAKE_BUILD_TYPE=Debug',
+  headers,
+  `-DNETMUX_SANITIZE=${sanitizers.join(',')}`,
+  `-DNETMUX_FAULTS=${values.faults ? 'ON' : 'OFF'}`,
+]);
 must('cmake', ['--build', folder, '--parallel', JOBS]);
 console.log([`NETMUX_ADDON=${relative(root, join(folder, 'netmux.node'))}`, ...preload(), ...settings()].join(' '));
 
