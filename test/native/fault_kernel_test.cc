@@ -21,6 +21,7 @@ using netmux::RecordKind;
 using netmux_test::FaultKernel;
 using netmux_test::Faults;
 using netmux_test::kFailingAllocator;
+using netmux_test::kLingerMs;
 using netmux_test::lending;
 using netmux_test::Random;
 using netmux_test::reset_lending;
@@ -160,7 +161,8 @@ TEST("nobody gets an event of another one, whose descriptor number was used agai
     open[index] = open.back();
     open.pop_back();
     static const CloseMode modes[] = {CloseMode::Abort, CloseMode::Reset, CloseMode::Linger};
-    scene.order_as(key.second, CommandKind::Close, key.first, static_cast<int32_t>(modes[kernel.below(3)]), kLingerMs);
+    const auto mode = static_cast<int32_t>(modes[kernel.below(3)]);
+    scene.order_as(key.second, CommandKind::Close, key.first, mode, kLingerMs);
   };
   scene.on_record = [&](const Seen& record) {
     const std::pair<uint32_t, int32_t> key = {record.slot, record.generation};
