@@ -164,11 +164,11 @@ export class Output {
       return data.bytes!.subarray(data.start, data.start + unread);
     }
     if (!isUint8Array(data)) throw new NetmuxTypeError('write: data must be a string, a Uint8Array or an InputBuffer');
-    if (data.length === 0 && isDetached(data)) {
-      throw new NetmuxError('NETMUX_BUFFER_DETACHED', 'write: the buffer was transferred before it was written');
-    }
     if (this.#slots.isExpired(data)) {
       throw new NetmuxError('NETMUX_INPUT_EXPIRED', 'write: a view of input can be written until its callback returns');
+    }
+    if (data.length === 0 && isDetached(data)) {
+      throw new NetmuxError('NETMUX_BUFFER_DETACHED', 'write: the buffer was transferred before it was written');
     }
     return data;
   }
