@@ -3,16 +3,20 @@
  * "A restart"; executing the program is the daemon's.
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import type { Mux } from '../mux/mux.js';
+import type { ListenOptions } from '../mux/listen-options.js';
+import { Mux } from '../mux/mux.js';
+import type { MuxOptions } from '../mux/options.js';
+import type { BindSpec } from './bind-spec.js';
 import type { Binding } from './binding.js';
 import type { ReadSettings } from './configured-server.js';
 import type { Daemon } from './daemon/daemon.js';
 import { Drain } from './drain.js';
 import { Gate } from './gate.js';
 import { ServerLog } from './log/log.js';
+import { muxOptionsOf } from './options/mux-settings.js';
 import type { ServerSettings } from './options/table.js';
 import { parsePorts } from './ports.js';
-import { resolvePorts } from './resolve-ports.js';
+import { listenOptionsOf, resolvePorts } from './resolve-ports.js';
 
 /** A connection that moves nothing for so long is through with its request, and ended. */
 const QUIET_SECONDS = 0.25;
@@ -79,7 +83,12 @@ export class Restart<Client> {
       log.close();
     }
     const isBound = binding.isActivated && !isPortGiven;
-    await binding.prepare(isBound ? [] : await resolvePorts(parsePorts(settings), () => {}));
+    const specs = isBound ? [] : await resolvePorts(parsePorts(settings), () => {});
+    await binding.prepare(specs);
+    await tryOut(
+      specs.find(({ proto }) => proto === 'tcp'),
+      muxOptionsOf(settings),
+    );
     this.#settings = settings;
   }
 
@@ -122,4 +131,11 @@ export class Restart<Client> {
     this.#drain = new Drain(mux, { seconds, rate: settings.drain_rate, quiet: QUIET_SECONDS, spared });
     await this.#drain.run();
   }
+}
+
+/** An engine may not offer what the options ask of connections: that shows when something is bound. */
+async function tryOut(spec: BindSpec | undefined, options: MuxOptions): Promise<void> {
+  const mux = new Mux({ ...options, warn: () => {} });
+  if (spec !== undefined) await mux.listen({ ...(await listenOptionsOf(spec)), port: 0 } as ListenOptions).ready;
+  await mux[Symbol.asyncDispose]();
 }

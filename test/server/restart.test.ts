@@ -123,6 +123,7 @@ describe.skipIf(!canRestart).each(['native', 'node'] as const)('a restart (%s en
       'option chdir: ENOENT': 'chdir /no/such/folder\n',
       'option chown_files: there is no file "/no/such/file"': 'chown_files /no/such/file\n',
       'conf:2: log_function: this server has no method no_such': 'log_function no_such\n',
+      ...(engine === 'node' && { 'the pure-Node engine does not offer `keepAliveInterval`': 'keep_alive_interval 5\n' }),
     };
     for (const [reason, text] of Object.entries(bad)) {
       writeFileSync(conf, good + text);
