@@ -1,0 +1,131 @@
+/** Clients: honest ones, which check what they get and time it, and the means to make others. */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What connects at a time while many are opened: below the accept queue of any machine. */
+const OPENED_AT_A_TIME = 100;
+
+/** A socket whose errors are its owner's to look for: an attacker's connections are meant to break. */
+export function openSocket(port: number, from?: string): Socket {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true, ...(from !== undefined && { localAddress: from }) });
+  socket.on('error', () => {});
+  return socket;
+}
+
+/** Runs `work` for each number below `count`, at most `together` at a time. */
+export async function each(count: number, together: number, work: (index: number) => Promise<unknown>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: Math.min(count, together) }, worker));
+}
+
+/** @throws when one of them is not let in */
+export async function openMany(port: number, count: number): Promise<Socket[]> {
+  const sockets: Socket[] = [];
+  await each(count, OPENED_AT_A_TIME, async () => {
+    const socket = openSocket(port);
+    await once(socket, 'connect');
+    sockets.push(socket);
+  });
+  return sockets;
+}
+
+/** Resolves when the socket is closed, also when it is already. */
+export async function closed(socket: Socket): Promise<void> {
+  if (!socket.closed) await new Promise<void>((resolve) => socket.once('close', () => resolve()));
+}
+
+/** Sends `message` and waits for it. @returns whether it came back, whole and unchanged, before the connection ended */
+export function exchange(socket: Socket, message: Buffer): Promise<boolean> {
+  return new Promise((resolve) => {
+    let received = Buffer.alloc(0);
+    const settle = (answered: boolean): void => {
+      socket.off('data', onData).off('end', onEnd).off('close', onEnd);
+      resolve(answered);
+    };
+    const onData = (bytes: Buffer): void => {
+      received = Buffer.concat([received, bytes]);
+      if (received.length >= message.length) settle(received.equals(message));
+    };
+    const onEnd = (): void => settle(false);
+    if (socket.destroyed) return resolve(false);
+    socket.on('data', onData).on('end', onEnd).on('close', onEnd);
+    socket.write(message);
+  });
+}
+
+/** Times in milliseconds. */
+export class Latencies {
+  readonly values: number[] = [];
+
+  /** Times what `work` takes, if it succeeds. */
+  async time(work: () => Promise<boolean>): Promise<boolean> {
+    const begun = performance.now();
+    const succeeded = await work();
+    if (succeeded) this.values.push(performance.now() - begun);
+    return succeeded;
+  }
+
+  quantile(share: number): number {
+    const sorted = this.values.toSorted((a, b) => a - b);
+    return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+  }
+
+  get p99(): number {
+    return this.quantile(0.99);
+  }
+}
+
+/** What honest clients saw. */
+export interface Service {
+  readonly latencies: Latencies;
+  /** Messages that were not answered, or not as they have to be. */
+  readonly unanswered: number;
+}
+
+/** Clients that speak again and again, one message at a time, until `work` is done. */
+export async function served(sockets: readonly Socket[], pauseMs: number, work: () => Promise<unknown>): Promise<Service> {
+  const latencies = new Latencies();
+  let unanswered = 0;
+  let over = false;
+  const speak = async (socket: Socket, number: number): Promise<void> => {
+    for (let message = 0; !over; message += 1) {
+      const bytes = Buffer.from(`client ${number}, message ${message}\n`);
+      if (!(await latencies.time(() => exchange(socket, bytes)))) {
+        unanswered += 1;
+        return;
+      }
+      await sleep(pauseMs);
+    }
+  };
+  const speakers = sockets.map(speak);
+  await work().finally(() => {
+    over = true;
+  });
+  await Promise.all(speakers);
+  return { latencies, unanswered };
+}
+
+/** New clients, one after the other, each for one message, until `work` is done. Timed is the way from `connect` to the answer. */
+export async function newcomersServed(port: number, pauseMs: number, work: () => Promise<unknown>): Promise<Service> {
+  const latencies = new Latencies();
+  let unanswered = 0;
+  let over = false;
+  const come = async (): Promise<void> => {
+    while (!over) {
+      const socket = openSocket(port);
+      if (!(await latencies.time(() => exchange(socket, Buffer.from('newcomer\n'))))) unanswered += 1;
+      socket.resetAndDestroy();
+      await sleep(pauseMs);
+    }
+  };
+  const coming = come();
+  await work().finally(() => {
+    over = true;
+  });
+  await coming;
+  return { latencies, unanswered };
+}

@@ -1,0 +1,29 @@
+/** The server of a program, in a process of its own: `host.js NAME short|long`, started by `ServerProcess`. */
+import { getHeapStatistics } from 'node:v8';
+import { Mux } from 'netmux';
+import { Notes } from './program.js';
+import { programs } from './programs.js';
+import type { Report } from './server-process.js';
+
+const [name, form] = process.argv.slice(2);
+const program = programs.find((each) => each.name === name);
+if (program === undefined || process.send === undefined) throw new Error('this is started by run.js');
+
+const notes = new Notes();
+const plan = program.server(notes, form === 'long');
+const mux = new Mux({ engine: 'native', ...plan.mux, warn: () => notes.add('warnings') });
+mux.setCallbackObject(plan.callbacks);
+
+process.on('message', (word: string) => {
+  if (word !== 'report') return plan.control?.(word);
+  globalThis.gc?.();
+  // Nothing here may need a descriptor: some programs leave none.
+  const report: Report = { stats: mux.stats(), counts: notes.counts, heapBytes: getHeapStatistics().used_heap_size };
+  process.send!(report);
+});
+// The attacker is gone.
+process.on('disconnect', () => process.exit());
+
+const listener = mux.listen({ host: '127.0.0.1', port: 0 });
+void listener.ready.then(() => process.send!({ port: listener.localPort }));
+await mux.loop();

@@ -1,0 +1,84 @@
+/** What an attack is made of: a server, which runs in a process of its own, and what is done to it. */
+import type { MuxCallbacks, MuxOptions } from 'netmux';
+import type { ServerProcess } from './server-process.js';
+
+/** Made in the server's process. */
+export interface ServerPlan {
+  readonly mux?: MuxOptions;
+  readonly callbacks: MuxCallbacks;
+  /** What the attacker can ask for from outside, by a word. */
+  control?(word: string): void;
+}
+
+/** Counts in the server's process what the attacker wants to know of it. */
+export class Notes {
+  readonly counts: Record<string, number> = {};
+
+  add(name: string, count = 1): void {
+    this.counts[name] = (this.counts[name] ?? 0) + count;
+  }
+
+  /** Keeps the largest value. */
+  peak(name: string, value: number): void {
+    this.counts[name] = Math.max(this.counts[name] ?? 0, value);
+  }
+}
+
+export interface Program {
+  readonly name: string;
+  /** Its number in the list of things that a server has to survive. */
+  readonly number: string;
+  /** One sentence: what is known when it has held. */
+  readonly shows: string;
+  /** How many descriptors its server may have; as many as this process unless given. */
+  readonly descriptors?: number;
+  /** The server's environment, in addition to ours. A text is the reason why it cannot run here. */
+  environment?(): NodeJS.ProcessEnv | string;
+  server(notes: Notes, long: boolean): ServerPlan;
+  attack(trial: Trial): Promise<void>;
+}
+
+/** What became of a program. */
+export interface Outcome {
+  readonly name: string;
+  readonly number: string;
+  readonly shows: string;
+  readonly form: 'short' | 'long';
+  readonly verdict: 'held' | 'FAILED' | 'not run';
+  readonly figures: readonly string[];
+  /** What was not as it has to be. */
+  readonly failures: readonly string[];
+  readonly seconds: number;
+}
+
+/** One run of a program, as the attacker sees it. */
+export class Trial {
+  readonly figures: string[] = [];
+  readonly failures: string[] = [];
+
+  constructor(
+    readonly server: ServerProcess,
+    readonly long: boolean,
+    /** The length of what has no end of its own; the program's own choice if it is not given. */
+    readonly seconds: number | undefined,
+  ) {}
+
+  get port(): number {
+    return this.server.port;
+  }
+
+  /** Something for the line that is printed. */
+  figure(text: string): void {
+    this.figures.push(text);
+  }
+
+  /** Behaviour: it has to be so on any machine. */
+  require(what: string, holds: boolean): void {
+    if (!holds) this.failures.push(what);
+  }
+
+  /** A time, or memory: judged in the long form only, which is meant for a quiet machine. */
+  requireWhenQuiet(what: string, holds: boolean): void {
+    if (this.long) this.require(what, holds);
+  }
+}

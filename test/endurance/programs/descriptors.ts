@@ -1,0 +1,78 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { each, openMany, openSocket, served } from '../clients.js';
+import type { Program } from '../program.js';
+
+const STEADY = 50;
+
+export const descriptors: Program = {
+  name: 'descriptors',
+  number: 'T07',
+  shows: 'without free descriptors those who are connected are served, nobody spins, and who waited is served when some come free',
+  descriptors: 256,
+
+  server: (notes) => ({
+    callbacks: {
+      mux_connection: (_mux, fh) => fh.write('w'),
+      mux_input: (_mux, fh, data) => fh.write(data.take()),
+      mux_eof() {},
+      mux_epipe() {},
+      mux_error: () => notes.add('errors'),
+    },
+  }),
+
+  async attack(trial) {
+    const waiting = trial.long ? 1000 : 400;
+    const saturatedMs = trial.long ? 10_000 : 1000;
+    const steady = await openMany(trial.port, STEADY);
+    await Promise.all(steady.map((socket) => (socket.readableLength > 0 ? undefined : once(socket, 'readable'))));
+    for (const socket of steady) socket.read();
+    const normal = await served(steady, 20, () => sleep(saturatedMs));
+
+    let welcomed = 0;
+    let released: number | undefined;
+    let firstAfterRelease = 0;
+    const knocking = Array.from({ length: waiting }, () => {
+      const socket = openSocket(trial.port);
+      socket.once('data', () => {
+        welcomed += 1;
+        if (released === undefined) return;
+        firstAfterRelease ||= performance.now() - released;
+        socket.resetAndDestroy();
+      });
+      return { socket, ended: new Promise((resolve) => socket.once('close', resolve)) };
+    });
+    await trial.server.until(({ counts }) => (counts.errors ?? 0) > 0);
+    const before = await trial.server.report();
+    const begun = performance.now();
+    // First without traffic: what the want of descriptors costs by itself.
+    const busy = await trial.server.busyDuring(() => sleep(saturatedMs));
+    const crowded = await served(steady, 20, () => sleep(saturatedMs));
+    const after = await trial.server.report();
+    const seconds = (performance.now() - begun) / 1000;
+    const turnedAway = welcomed;
+
+    // Those who got in leave; whoever is welcomed from now on leaves at once.
+    released = performance.now();
+    for (const { socket } of knocking) if (socket.bytesRead > 0) socket.resetAndDestroy();
+    await each(waiting, waiting, (index) => knocking[index]!.ended);
+
+    const errors = (after.counts.errors ?? 0) - (before.counts.errors ?? 0);
+    const attempts = (after.stats.engine.acceptPauses - before.stats.engine.acceptPauses) / seconds;
+    trial.figure(`${waiting} clients for 256 descriptors: ${turnedAway} let in, ${welcomed} in the end`);
+    trial.figure(
+      `CPU ${(busy * 100).toFixed(1)} % while full, ${attempts.toFixed(1)} vain attempts and ${(errors / seconds).toFixed(1)} reports a second`,
+    );
+    trial.figure(
+      `accepting again after ${firstAfterRelease.toFixed(1)} ms, p99 of others ${crowded.latencies.p99.toFixed(1)} ms (${normal.latencies.p99.toFixed(1)} before)`,
+    );
+    trial.require('not all fit', turnedAway < waiting);
+    trial.require('who is connected is served', normal.unanswered + crowded.unanswered === 0);
+    trial.require('everybody is let in in the end', welcomed === waiting);
+    trial.require('at most one report a second', errors <= seconds + 1);
+    trial.requireWhenQuiet('CPU below 5 %', busy < 0.05);
+    trial.requireWhenQuiet('at most 20 vain attempts a second', attempts <= 20);
+    trial.requireWhenQuiet('accepting again within 100 ms', firstAfterRelease <= 100);
+    trial.requireWhenQuiet('p99 of those connected below twice what it was', crowded.latencies.p99 < 2 * normal.latencies.p99);
+  },
+};

@@ -1,0 +1,64 @@
+import { closed, newcomersServed, openSocket } from '../clients.js';
+import type { Program } from '../program.js';
+
+const FIRST_BYTE_SECONDS = 5;
+const BYTES_PER_SECOND = 16;
+const DRIP_MS = 2000;
+
+/** The rate is judged over 5 s, so a slow peer is closed 5 to 10 s after it begins. */
+const TOO_SLOW_SECONDS = 10;
+
+export const slowloris: Program = {
+  name: 'slowloris',
+  number: 'T23',
+  shows: 'clients that send nothing, or a byte now and then, are closed at their limit, and honest ones notice nothing',
+
+  server: () => ({
+    mux: { firstByteTimeout: FIRST_BYTE_SECONDS, minByteRate: BYTES_PER_SECOND },
+    callbacks: {
+      // A line is a message: what is not complete stays unread.
+      mux_input(_mux, fh, data) {
+        for (const line of data.lines()) fh.write(`${line}\n`);
+      },
+      mux_eof() {},
+      mux_epipe() {},
+      mux_error() {},
+    },
+  }),
+
+  async attack(trial) {
+    const attackers = trial.long ? 10_000 : 200;
+    const lives: { mute: boolean; seconds: number }[] = [];
+    const live = async (mute: boolean): Promise<void> => {
+      const socket = openSocket(trial.port);
+      let begun = 0;
+      let dripping: NodeJS.Timeout | undefined;
+      socket.once('connect', () => {
+        begun = performance.now();
+        if (mute) return;
+        socket.write('x');
+        dripping = setInterval(() => socket.write('x'), DRIP_MS);
+      });
+      socket.resume();
+      await closed(socket);
+      clearInterval(dripping);
+      lives.push({ mute, seconds: (performance.now() - begun) / 1000 });
+    };
+    const newcomers = await newcomersServed(trial.port, 10, () =>
+      Promise.all(Array.from({ length: attackers }, (_, index) => live(index % 2 === 0))),
+    );
+    const { stats } = await trial.server.until((report) => report.stats.handles === 0);
+    const longest = (mute: boolean): number => Math.max(...lives.filter((life) => life.mute === mute).map(({ seconds }) => seconds));
+
+    trial.figure(`${attackers} attackers: ${stats.closed.firstByte} closed as mute, ${stats.closed.slow} as slow`);
+    trial.figure(
+      `the last after ${longest(true).toFixed(2)} s (limit ${FIRST_BYTE_SECONDS}) and ${longest(false).toFixed(2)} s (limit ${TOO_SLOW_SECONDS})`,
+    );
+    trial.figure(`${newcomers.latencies.values.length} honest clients meanwhile, p99 ${newcomers.latencies.p99.toFixed(1)} ms`);
+    trial.require('each is closed for what it did', stats.closed.firstByte === attackers / 2 && stats.closed.slow === attackers / 2);
+    trial.require('no honest client is lost', newcomers.unanswered === 0);
+    trial.requireWhenQuiet('mute ones closed within 1 s of their limit', longest(true) < FIRST_BYTE_SECONDS + 1);
+    trial.requireWhenQuiet('slow ones closed within 1 s of their limit', longest(false) < TOO_SLOW_SECONDS + 1);
+    trial.requireWhenQuiet('p99 of honest clients below 50 ms', newcomers.latencies.p99 < 50);
+  },
+};
