@@ -328,5 +328,6 @@ export function muxSettings(options: MuxOptions): MuxSettings {
   }
   settings.maxOutbuffer ||= MAX_LIMIT_BYTES;
   settings.maxInbuffer ||= MAX_LIMIT_BYTES;
-  return settings as unknown as MuxSettings;
+  // So many names assigned one by one make a dictionary, which each write would look into; a copy is an ordinary object again.
+  return { ...settings } as unknown as MuxSettings;
 }

@@ -151,11 +151,13 @@ export class Slots {
 
   /** Whether bytes are a view of input whose callback is over, as far as can be told. */
   isExpired(bytes: Uint8Array): boolean {
-    if (bytes.buffer === this.engine.readSlab.buffer) return this.placeInSlab(bytes) < 0;
+    const { buffer } = bytes; // each look at it is a call
+    const { readSlab } = this.engine;
+    if (buffer === readSlab.buffer) return this.placeInSlab(bytes) < 0;
     const { bytes: present, copies, seen } = this.input;
-    if (bytes.buffer === present?.buffer) return false;
-    if (this.leftovers.isShared(bytes.buffer)) return true;
-    return seen?.has(bytes.buffer) === true && copies?.includes(bytes.buffer as ArrayBuffer) !== true;
+    if (present !== null && present !== readSlab && buffer === present.buffer) return false;
+    if (this.leftovers.isShared(buffer)) return true;
+    return seen?.has(buffer) === true && copies?.includes(buffer as ArrayBuffer) !== true;
   }
 
   /** Bytes of the handle that no callback has consumed. */
