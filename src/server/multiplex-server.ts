@@ -348,6 +348,7 @@ export class MultiplexServer<
   mux_epipe?(this: Client, mux: Mux<Client>, fh: Handle<Client>): unknown;
   /** Something went wrong: an error with a `code`, or what a callback has thrown. */
   mux_error?(this: Client, mux: Mux<Client>, fh: Handle<Client>, error: CallbackError): unknown;
+  /** Limits have kept connections out: at most once a second for each listener and reason, with their number. */
   mux_refused?(this: Client, mux: Mux<Client>, listener: Handle<Client>, refused: Refused): unknown;
 
   /** The second process has called the hooks, and has no terminal: all that is left to do here is to tell. */
