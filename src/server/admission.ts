@@ -12,6 +12,9 @@ import type { MultiplexServer } from './multiplex-server.js';
 /** Seconds in which a refused client has to read what it was told. */
 const LAST_WORDS_SECONDS = 5;
 
+/** Refusals for want of room are told of no more often. */
+const FLOOD_LINE_MS = 1000;
+
 /** What is asked about a client, in this order; from the third on the answer decides. */
 const QUESTIONS = ['get_client_info', 'post_accept_hook', 'allow_deny', 'allow_deny_hook'] as const;
 const FIRST_VERDICT = QUESTIONS.indexOf('allow_deny');
@@ -40,6 +43,9 @@ export class Admission<Client extends MultiplexClient<Logging>> {
   readonly #outside: MuxCallbacks<Client>;
   /** Connections whose verdict is a promise. */
   readonly #waiting = new Set<object>();
+  /** Refused since the last line about it. */
+  #untold = 0;
+  #toldAt = Number.NEGATIVE_INFINITY;
 
   /**
    * @param Connection the class of the objects to make
@@ -125,7 +131,7 @@ export class Admission<Client extends MultiplexClient<Logging>> {
   async #wait(client: Client, verdict: PromiseLike<boolean>): Promise<void> {
     const { fh } = client;
     if (this.#waiting.size >= this.#limits.pending) {
-      this.#server.log(1, 'More than %d clients wait to be admitted: one is refused', this.#limits.pending);
+      this.#tellOfFlood();
       Promise.resolve(verdict).catch(() => {});
       this.#refuse(client);
       return;
@@ -146,6 +152,16 @@ export class Admission<Client extends MultiplexClient<Logging>> {
     } catch (error) {
       this.#mux.dispatcher.lifecycle.failed(fh, error);
     }
+  }
+
+  /** Whoever floods the server is not to fill its disk as well. */
+  #tellOfFlood(): void {
+    this.#untold += 1;
+    const now = performance.now();
+    if (now < this.#toldAt + FLOOD_LINE_MS) return;
+    this.#server.log(1, 'More than %d clients wait to be admitted: %d refused', this.#limits.pending, this.#untold);
+    this.#untold = 0;
+    this.#toldAt = now;
   }
 
   #admit(client: Client): unknown {

@@ -108,13 +108,23 @@ describeAllEngines('a client that waits for a promise', (engine) => {
     expect(server.journal.lines).not.toContain('asked 1');
   });
 
+  it('is not told of by a line of its own where a flood of them is refused', async () => {
+    const server = await start(new Gatekeeper(), engine, { max_pending_admissions: 1, log_level: 1 });
+    await connectTo(server);
+    await server.journal.until('asked 1');
+    const flood = await Promise.all(Array.from({ length: 50 }, () => connectTo(server)));
+    for (const peer of flood) expect(await peer.end()).toMatchObject({ text: 'Go away!\n', by: 'fin' });
+    expect(server.logged.filter((line) => line.includes('wait to be admitted')).length).toBeLessThan(50);
+    server.decisions[0]!(true);
+  });
+
   it('is refused at once where max_pending_admissions others wait', async () => {
     const server = await start(new Gatekeeper(), engine, { max_pending_admissions: 2, log_level: 1 });
     const waiting = [await connectTo(server), await connectTo(server)];
     await server.journal.until('asked 2');
     const third = await connectTo(server);
     expect(await third.end()).toMatchObject({ text: 'Go away!\n', by: 'fin' });
-    expect(server.logged.at(-1)).toBe('1 More than 2 clients wait to be admitted: one is refused');
+    expect(server.logged.at(-1)).toBe('1 More than 2 clients wait to be admitted: 1 refused');
     for (const decide of server.decisions) decide(true);
     await eventually('both are in', () => server.journal.lines.filter((line) => line.startsWith('mux_connection')).length === 2);
     for (const peer of waiting) expect(peer.waiting).toBe('');
