@@ -20,7 +20,12 @@ export class Notes {
 
   /** Keeps the largest value. */
   peak(name: string, value: number): void {
-    this.counts[name] = Math.max(this.counts[name] ?? 0, value);
+    this.counts[name] = Math.max(this.counts[name] ?? value, value);
+  }
+
+  /** Keeps the smallest value. */
+  least(name: string, value: number): void {
+    this.counts[name] = Math.min(this.counts[name] ?? value, value);
   }
 }
 

@@ -1,8 +1,25 @@
 import type { Program } from './program.js';
+import { blockingCallback } from './programs/blocking-callback.js';
 import { churn } from './programs/churn.js';
+import { clockJumps } from './programs/clock-jumps.js';
 import { descriptors } from './programs/descriptors.js';
+import { floodingPeer } from './programs/flooding-peer.js';
 import { neverReading } from './programs/never-reading.js';
+import { resetStorm } from './programs/reset-storm.js';
 import { slowloris } from './programs/slowloris.js';
+import { soak } from './programs/soak.js';
+import { throwingCallbacks } from './programs/throwing-callbacks.js';
 
 /** All programs, in the order in which they are run. */
-export const programs: readonly Program[] = [churn, descriptors, slowloris, neverReading];
+export const programs: readonly Program[] = [
+  churn,
+  descriptors,
+  slowloris,
+  neverReading,
+  resetStorm,
+  floodingPeer,
+  blockingCallback,
+  throwingCallbacks,
+  clockJumps,
+  soak,
+];
