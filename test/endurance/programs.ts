@@ -4,11 +4,13 @@ import { churn } from './programs/churn.js';
 import { clockJumps } from './programs/clock-jumps.js';
 import { descriptors } from './programs/descriptors.js';
 import { floodingPeer } from './programs/flooding-peer.js';
+import { memoryReturns } from './programs/memory-returns.js';
 import { neverReading } from './programs/never-reading.js';
 import { resetStorm } from './programs/reset-storm.js';
 import { slowloris } from './programs/slowloris.js';
 import { soak } from './programs/soak.js';
 import { throwingCallbacks } from './programs/throwing-callbacks.js';
+import { timersAtOnce } from './programs/timers-at-once.js';
 
 /** All programs, in the order in which they are run. */
 export const programs: readonly Program[] = [
@@ -20,6 +22,8 @@ export const programs: readonly Program[] = [
   floodingPeer,
   blockingCallback,
   throwingCallbacks,
+  timersAtOnce,
+  memoryReturns,
   clockJumps,
   soak,
 ];

@@ -1,13 +1,13 @@
-/** `npm run test:endurance -- [NAME …] [--long] [--seconds=N] [--json=FILE]`: attacks servers, one after the other, a line for each. */
-import { writeFileSync } from 'node:fs';
+/** `npm run test:endurance -- [NAME …] [--long] [--seconds=N] [--keep]`: attacks servers, one after the other, a line for each. */
 import { parseArgs } from 'node:util';
 import { type Outcome, type Program, Trial } from './program.js';
 import { programs } from './programs.js';
+import { keepResult } from './results.js';
 import { ServerProcess } from './server-process.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { long: { type: 'boolean' }, seconds: { type: 'string' }, json: { type: 'string' } },
+  options: { long: { type: 'boolean' }, seconds: { type: 'string' }, keep: { type: 'boolean' } },
 });
 const long = values.long ?? false;
 const seconds = values.seconds === undefined ? undefined : Number(values.seconds);
@@ -17,19 +17,17 @@ if (unknown.length > 0 || Number.isNaN(seconds)) {
   process.exit(2);
 }
 
-const outcomes: Outcome[] = [];
+let failed = false;
 for (const program of programs.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
   const outcome = await run(program);
-  outcomes.push(outcome);
+  failed ||= outcome.verdict === 'FAILED';
+  if (values.keep) keepResult(outcome, `npm run test:endurance -- ${process.argv.slice(2).join(' ')}`);
   console.log(
     `${outcome.number} ${outcome.name}: ${[...outcome.figures, ...outcome.failures.map((what) => `NOT: ${what}`)].join('; ')} — ${outcome.verdict}`,
   );
 }
-if (values.json !== undefined)
-  writeFileSync(values.json, `${JSON.stringify({ date: new Date().toISOString(), outcomes }, undefined, 2)}\n`);
-process.exitCode = outcomes.some(({ verdict }) => verdict === 'FAILED') ? 1 : 0;
 // Clients of a server that has failed may still be waiting for it.
-process.exit();
+process.exit(failed ? 1 : 0);
 
 async function run(program: Program): Promise<Outcome> {
   const { name, number, shows } = program;

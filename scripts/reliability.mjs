@@ -1,0 +1,60 @@
+// Writes RELIABILITY.md from test/endurance/results/*.json: what attacked servers have shown, with figure, date and commit.
+//
+// A result is what `npm run test:endurance -- NAME --long --keep` writes. Any other test may leave a file of the same form there:
+//
+//     { "number", "name", "shows", "form", "verdict", "figures": [text], "failures": [text], "seconds",
+//       "date", "commit", "machine", "command", "seed" (where there is one) }
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { root } from './toolchain.mjs';
+
+const RESULTS = join(root, 'test/endurance/results');
+
+const HEAD = `# Reliability
+
+What netmux was attacked with, and what became of it. This page is written by \`node scripts/reliability.mjs\` from
+\`test/endurance/results/\`: nobody writes a figure here by hand. Each attack is a program in \`test/endurance/programs/\` of which a short
+form runs with the tests; the figures are those of the long form, of one machine, on the day and at the commit that stand beside them.
+
+    npm run test:endurance                     all of them in the short form, about a minute
+    npm run test:endurance -- churn --long     one of them in the long form; \`--keep\` writes the result that this page is made of
+`;
+
+/** A cell must not end its row, nor the row its table. */
+function cell(text) {
+  return text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ');
+}
+
+function row(result) {
+  const { number, name, shows, verdict, figures, failures, date, commit, seed, machine } = result;
+  const figure = [...figures, ...failures.map((what) => `NOT: ${what}`)].join('; ');
+  const run = [date.slice(0, 10), commit, seed === undefined ? [] : `seed ${seed}`, machine].flat().join(', ');
+  return `| ${[`${number} ${name}`, shows, figure, verdict, run].map(cell).join(' | ')} |`;
+}
+
+/** The page, of results and of the programs that there are. Those without a result are named, too. */
+export function reliabilityPage(results, programs) {
+  const known = results.toSorted((a, b) => a.number.localeCompare(b.number) || a.name.localeCompare(b.name));
+  const missing = programs.filter(({ name }) => !results.some((result) => result.name === name));
+  const table = ['| what | shows | figures | verdict | run |', '| --- | --- | --- | --- | --- |', ...known.map(row)];
+  const parts = [HEAD, known.length > 0 ? `${table.join('\n')}\n` : []].flat();
+  if (missing.length > 0) {
+    parts.push(
+      `Not run in the long form yet:\n\n${missing.map(({ number, name, shows }) => `* ${number} ${name}: ${shows}`).join('\n')}\n`,
+    );
+  }
+  return parts.join('\n');
+}
+
+function readResults() {
+  if (!existsSync(RESULTS)) return [];
+  const names = readdirSync(RESULTS).filter((name) => name.endsWith('.json'));
+  // The short form shows behaviour, not figures.
+  return names.map((name) => JSON.parse(readFileSync(join(RESULTS, name), 'utf8'))).filter(({ form }) => form === 'long');
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const { programs } = await import(pathToFileURL(join(root, 'out/test/endurance/programs.js')).href);
+  writeFileSync(join(root, 'RELIABILITY.md'), reliabilityPage(readResults(), programs));
+}

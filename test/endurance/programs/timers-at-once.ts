@@ -1,0 +1,55 @@
+import { each, exchange, openMany, served } from '../clients.js';
+import type { Program } from '../program.js';
+
+/** A handle's timer is set so that all come due at the same moment, whenever the connection came. */
+const OWN = 'o'.charCodeAt(0);
+
+export const timersAtOnce: Program = {
+  name: 'timers-at-once',
+  number: 'T21',
+  shows: 'thousands of timers that come due in the same moment all come, none early, and those who speak meanwhile are served',
+
+  server(notes, long) {
+    const delayMs = long ? 20_000 : 3000;
+    let dueAt: number | undefined;
+    return {
+      callbacks: {
+        mux_input(_mux, fh, data) {
+          if (data.at(0) === OWN) {
+            dueAt ??= performance.now() + delayMs;
+            fh.setTimeout(Math.max(0, dueAt - performance.now()) / 1000);
+          }
+          fh.write(data.take());
+        },
+        mux_timeout(mux, fh) {
+          const late = performance.now() - (dueAt ?? Number.POSITIVE_INFINITY);
+          notes.add('timers');
+          // The delay is given in seconds, and rounded to whole milliseconds.
+          if (late < -1) notes.add('early');
+          notes.peak('lateMs', late);
+          mux.close(fh);
+        },
+      },
+    };
+  },
+
+  async attack(trial) {
+    const count = trial.long ? 15_000 : 1500;
+    const sockets = await openMany(trial.port, count);
+    const talkers = await openMany(trial.port, 20);
+    for (const socket of sockets) socket.resume();
+    await each(count, count, (index) => exchange(sockets[index]!, Buffer.from('own')));
+    const { latencies, unanswered } = await served(talkers, 5, () => trial.server.until(({ counts }) => counts.timers === count));
+    const { counts, stats } = await trial.server.report();
+
+    trial.figure(
+      `${counts.timers ?? 0} of ${count} timers, ${counts.early ?? 0} early, the last ${(counts.lateMs ?? 0).toFixed(0)} ms late`,
+    );
+    trial.figure(`p99 of others ${latencies.p99.toFixed(1)} ms`);
+    trial.require('every timer comes once', counts.timers === count && stats.timeouts === count);
+    trial.require('none is early', (counts.early ?? 0) === 0);
+    trial.require('who speaks is served', unanswered === 0 && stats.handles === talkers.length);
+    trial.requireWhenQuiet('all within 250 ms', (counts.lateMs ?? 0) < 250);
+    trial.requireWhenQuiet('p99 of others below 20 ms', latencies.p99 < 20);
+  },
+};
