@@ -7,7 +7,7 @@ import { root, run } from './toolchain.mjs';
 /** Debian 12's. */
 const VERSION = 14;
 
-const FOLDERS = ['native', 'test/native', 'bench', 'scripts/cross'];
+const FOLDERS = ['native', 'test/native', 'test/fuzz', 'bench', 'scripts/cross'];
 
 /** @returns {{ command?: string, missing?: string }} the program, or in a few words why there is none */
 export function clangFormat() {

@@ -1,38 +1,12 @@
 // The C++ tests: compiles test/native/*_test.cc with what they test, runs each, and ends with `C++: N passed, N failed`.
-//   node scripts/test-native.mjs [--sanitize=address,undefined | --sanitize=thread]
+//   node scripts/test-native.mjs [--sanitize=address,undefined | --sanitize=thread | --valgrind]
 // The compiler is $CXX or the system's. Only a machine without any skips them; it says so and exits with 0.
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { HOSTILE, REACTOR } from './native-sources.mjs';
 import { root, run } from './toolchain.mjs';
-
-/** The reactor with all that it consists of, but without Node. */
-const REACTOR = [
-  'address_counts.cc',
-  'admission.cc',
-  'connect_retries.cc',
-  'memory.cc',
-  'outbox.cc',
-  process.platform === 'darwin' ? 'poller_kqueue.cc' : 'poller_epoll.cc',
-  'reactor.cc',
-  'reactor_input.cc',
-  'reactor_limits.cc',
-  'reactor_output.cc',
-  'reactor_slots.cc',
-  'slot_table.cc',
-  'socket_ops.cc',
-  'system_calls.cc',
-  'time_limits.cc',
-  'timer_wheel.cc',
-];
-
-/** The same on a kernel of its own, which is hostile and plays the same for the same seed. */
-const HOSTILE = [
-  ...REACTOR.filter((file) => !file.startsWith('poller_')),
-  '../test/native/fault_kernel.cc',
-  '../test/native/fault_poller.cc',
-];
 
 /** What each test is linked with. Headers without a source of their own need no entry. */
 const SOURCES = {
@@ -64,7 +38,11 @@ const COMPILE_TIMEOUT_MS = 120_000;
 /** A test takes seconds, with a sanitizer on a busy machine perhaps a minute: what takes longer hangs, unless it was told how much to do. */
 const RUN_TIMEOUT_MS = process.env.NETMUX_FAULT_SEEDS === undefined ? 180_000 : 3_600_000;
 
-const { values } = parseArgs({ options: { sanitize: { type: 'string' } } });
+/** Valgrind plays the processor: what takes a test seconds takes it minutes. */
+const VALGRIND_TIMEOUT_MS = 30 * 60_000;
+const VALGRIND = ['valgrind', '--quiet', '--error-exitcode=99', '--leak-check=full'];
+
+const { values } = parseArgs({ options: { sanitize: { type: 'string' }, valgrind: { type: 'boolean', default: false } } });
 const sanitizer =
   values.sanitize === undefined ? [] : [`-fsanitize=${values.sanitize}`, '-fno-sanitize-recover=all', '-fno-omit-frame-pointer'];
 const compiler = findCompiler();
@@ -110,7 +88,10 @@ function testOne(name, folder) {
   const problem = build(objects, program, objects);
   if (problem !== undefined) return report(name, problem);
 
-  const { status, signal, stdout, stderr } = run(program, [], { timeout: RUN_TIMEOUT_MS });
+  const [command, ...args] = values.valgrind ? [...VALGRIND, program] : [program];
+  const timeout = values.valgrind ? VALGRIND_TIMEOUT_MS : RUN_TIMEOUT_MS;
+  const { status, signal, stdout, stderr, error } = run(command, args, { timeout });
+  if (error?.code === 'ENOENT') return report(name, `${command}: not found`);
   const counted = /^(\d+) passed, (\d+) failed\n$/m.exec(stdout);
   const passed = Number(counted?.[1] ?? 0);
   const failed = Number(counted?.[2] ?? 0);
@@ -124,9 +105,10 @@ function report(name, problem, passed = 0, failed = problem === undefined ? 0 : 
   return { passed, failed };
 }
 
-/** Makes `target` unless it is newer than all it is made of and than the flags, which stand in this file. */
+/** Makes `target` unless it is newer than all it is made of and than the flags and lists, which stand in two scripts. */
 function build(inputs, target, args) {
-  const newest = Math.max(...[...inputs.map((path) => resolve(root, path)), fileURLToPath(import.meta.url)].map(modified));
+  const scripts = [fileURLToPath(import.meta.url), join(root, 'scripts/native-sources.mjs')];
+  const newest = Math.max(...[...inputs.map((path) => resolve(root, path)), ...scripts].map(modified));
   if (existsSync(target) && modified(target) > newest) return undefined;
   const result = run(compiler[0], [...compiler.slice(1), ...FLAGS, ...sanitizer, ...args, '-o', target], { timeout: COMPILE_TIMEOUT_MS });
   if (result.status === 0) return undefined;

@@ -116,4 +116,7 @@ inline int run_all() {
   netmux_test::check_equal((actual), (expected), #actual " == " #expected, __FILE__, __LINE__)
 #define CHECK_SOUND(expression) netmux_test::check_sound((expression), #expression, __FILE__, __LINE__)
 
+// A fuzz target has libFuzzer's.
+#ifndef NETMUX_FUZZ
 int main() { return netmux_test::run_all(); }
+#endif
