@@ -4,6 +4,7 @@ import { churn } from './programs/churn.js';
 import { clockJumps } from './programs/clock-jumps.js';
 import { descriptors } from './programs/descriptors.js';
 import { floodingPeer } from './programs/flooding-peer.js';
+import { gigabyte } from './programs/gigabyte.js';
 import { memoryReturns } from './programs/memory-returns.js';
 import { neverReading } from './programs/never-reading.js';
 import { resetStorm } from './programs/reset-storm.js';
@@ -23,6 +24,7 @@ export const programs: readonly Program[] = [
   blockingCallback,
   throwingCallbacks,
   timersAtOnce,
+  gigabyte,
   memoryReturns,
   clockJumps,
   soak,
