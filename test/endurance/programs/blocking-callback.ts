@@ -23,8 +23,13 @@ export const blockingCallback: Program = {
           const text = data.take().toString();
           if (text.startsWith('timer ')) {
             const delayMs = Number(text.slice(6));
-            due.set(fh, performance.now() + delayMs);
-            fh.setTimeout(delayMs / 1000);
+            // In a callback a timer counts from the beginning of its group; outside exactly, so that it can be told whether it is early.
+            setImmediate(() => {
+              due.set(fh, performance.now() + delayMs);
+              fh.setTimeout(delayMs / 1000);
+              fh.write(text);
+            });
+            return;
           }
           fh.write(text);
           if (text !== 'block') return;

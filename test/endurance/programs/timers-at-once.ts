@@ -15,17 +15,18 @@ export const timersAtOnce: Program = {
     return {
       callbacks: {
         mux_input(_mux, fh, data) {
-          if (data.at(0) === OWN) {
-            dueAt ??= performance.now() + delayMs;
-            fh.setTimeout(Math.max(0, dueAt - performance.now()) / 1000);
-          }
+          const own = data.at(0) === OWN;
           fh.write(data.take());
+          if (!own) return;
+          dueAt ??= performance.now() + delayMs;
+          const due = dueAt;
+          // In a callback a timer counts from the beginning of its group; outside exactly, so that it can be told whether it is early.
+          setImmediate(() => fh.setTimeout(Math.max(0, due - performance.now()) / 1000));
         },
         mux_timeout(mux, fh) {
           const late = performance.now() - (dueAt ?? Number.POSITIVE_INFINITY);
           notes.add('timers');
-          // The delay is given in seconds, and rounded to whole milliseconds.
-          if (late < -1) notes.add('early');
+          if (late < 0) notes.add('early');
           notes.peak('lateMs', late);
           mux.close(fh);
         },
