@@ -30,7 +30,7 @@ const PARTS = {
   'core-asan-ubsan': () => core('--sanitize=address,undefined'),
   'core-tsan': () => core('--sanitize=thread'),
   valgrind: () => core('--valgrind'),
-  /** T02, T44: the addon under Node. What the native state of an environment holds at its end is given back, or it is reported. */
+  /** T02, T44: the addon under Node. Leaks are looked for in the core by itself: Node, too, leaves memory at its end. */
   'node-asan-ubsan': () => suite(),
   /** T28: what the core takes in. */
   fuzz: () => {

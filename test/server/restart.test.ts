@@ -19,7 +19,7 @@ import { openDatagramPeer } from './running.js';
 const PROGRAM = fileURLToPath(new URL('./programs/restart.mjs', import.meta.url));
 
 /** Two-digit generations would make answers of two lengths. */
-const RESTARTS = 8;
+const RESTARTS = 10;
 
 /** A program on a port of the kernel's choice. */
 async function serving(engine: TestedEngine, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}) {
