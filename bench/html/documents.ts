@@ -1,6 +1,6 @@
 /** The generated parts of README.md and docs/performance.md, and the pictures in them. That of docs/many-connections.md: ../million/capacity.ts */
 import { type MillionResult, resultLines } from '../million/result.js';
-import { cells, columns, heading, machineLines, noiseLine } from '../report.js';
+import { cells, columns, heading, machineLines, noiseLine, number } from '../report.js';
 import type { Results, ScenarioInfo } from '../results.js';
 import { type Summary, summarize } from '../summary.js';
 import { standalone } from './chart.js';
@@ -84,10 +84,40 @@ export function performancePart(results: Results, millions: readonly MillionResu
   return lines.join('\n').trimEnd();
 }
 
+/** Whom the README compares: a heading, and whose first figure stands below it; of several the first that took part. */
+const README_COLUMNS: readonly (readonly [title: string, ...contestants: string[]])[] = [
+  ['native engine', 'netmux-native'],
+  ['pure-Node engine', 'netmux-node'],
+  ['idiomatic `node:net`', 'net'],
+  ['Bun', 'bun'],
+  ['C epoll, redis-server', 'epoll', 'redis'],
+];
+
+/** One line for each scenario in which both netmux and Node took part, those in which netmux loses like the others. */
+function readmeTable(results: Results): string[] {
+  const lines = results.scenarios.flatMap((scenario) => {
+    const figure = scenario.figures[0];
+    if (scenario.skipped !== undefined || figure === undefined) return [];
+    const { rows } = summarize(results, scenario);
+    const medians = README_COLUMNS.map(([, ...contestants]) => {
+      const row = contestants.flatMap((id) => rows.find(({ contestant, state }) => contestant === id && state === 'measured') ?? [])[0];
+      return row?.figures[figure.key]?.median;
+    });
+    if (medians[0] === undefined || medians[2] === undefined) return [];
+    const label = `${scenario.title}: ${heading(figure)}, ${scenario.better} is better`;
+    return [tableLine([label, ...medians.map((median) => (median === undefined ? '' : number(median, figure.digits)))])];
+  });
+  const titles = ['', ...README_COLUMNS.map(([title]) => title)];
+  return [tableLine(titles), tableLine(titles.map((_, column) => (column === 0 ? '---' : '---:'))), ...lines];
+}
+
 export function readmePart(results: Results): string {
   const { machine } = results;
-  const caption = `${machine.processor}, ${machine.processors} processors, Linux ${machine.kernel}, Node ${machine.node}, ${results.date.slice(0, 10)}: [all figures](docs/performance.md).`;
-  return [...pictureLines(results, 'docs/', README_KINDS), '', caption].join('\n');
+  const caption = [
+    `Medians of ${results.rounds} rounds; ${machine.processor}, ${machine.processors} processors, Linux ${machine.kernel}, Node ${machine.node},`,
+    `loopback, ${results.date.slice(0, 10)}. [All figures, with their spread](docs/performance.md).`,
+  ].join(' ');
+  return [...readmeTable(results), '', caption, '', ...pictureLines(results, 'docs/', README_KINDS)].join('\n');
 }
 
 const BEGIN = '<!-- bench:begin, written by npm run bench:report -->';

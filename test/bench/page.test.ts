@@ -130,6 +130,16 @@ describe('the documents', () => {
     }
   });
 
+  test('compare netmux with Node in the README wherever both were measured', () => {
+    const lines = readmePart(sample).split('\n');
+    const compared = sample.scenarios.filter(({ name, contestants, skipped }) => {
+      const took = (id: string) => contestants.includes(id) && sample.rows.some((row) => row.scenario === name && row.contestant === id);
+      return skipped === undefined && took('netmux-native') && took('net');
+    });
+    expect(compared.length).toBeGreaterThan(3);
+    for (const { title } of compared) expect(lines.filter((line) => line.startsWith(`| ${title}: `))).toHaveLength(1);
+  });
+
   test('show no picture that was not drawn', () => {
     for (const [part, folder] of [
       [performancePart(sample, []), 'docs/'],
