@@ -7,7 +7,7 @@ import type { Report } from './server-process.js';
 
 const [name, form] = process.argv.slice(2);
 const program = programs.find((each) => each.name === name);
-if (program === undefined || process.send === undefined) throw new Error('this is started by run.js');
+if (program?.server === undefined || process.send === undefined) throw new Error('this is started by run.js');
 
 const notes = new Notes();
 const plan = program.server(notes, form === 'long');

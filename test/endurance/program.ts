@@ -39,7 +39,8 @@ export interface Program {
   readonly descriptors?: number;
   /** The server's environment, in addition to ours. A text is the reason why it cannot run here. */
   environment?(): NodeJS.ProcessEnv | string;
-  server(notes: Notes, long: boolean): ServerPlan;
+  /** Without it there is no server but what the attack starts. */
+  server?(notes: Notes, long: boolean): ServerPlan;
   attack(trial: Trial): Promise<void>;
 }
 
@@ -62,11 +63,16 @@ export class Trial {
   readonly failures: string[] = [];
 
   constructor(
-    readonly server: ServerProcess,
+    private readonly started: ServerProcess | undefined,
     readonly long: boolean,
     /** The length of what has no end of its own; the program's own choice if it is not given. */
     readonly seconds: number | undefined,
   ) {}
+
+  get server(): ServerProcess {
+    if (this.started === undefined) throw new Error('this program has no plan of a server');
+    return this.started;
+  }
 
   get port(): number {
     return this.server.port;

@@ -8,6 +8,7 @@ import { gigabyte } from './programs/gigabyte.js';
 import { memoryReturns } from './programs/memory-returns.js';
 import { neverReading } from './programs/never-reading.js';
 import { resetStorm } from './programs/reset-storm.js';
+import { restart } from './programs/restart.js';
 import { slowloris } from './programs/slowloris.js';
 import { soak } from './programs/soak.js';
 import { throwingCallbacks } from './programs/throwing-callbacks.js';
@@ -27,5 +28,6 @@ export const programs: readonly Program[] = [
   gigabyte,
   memoryReturns,
   clockJumps,
+  restart,
   soak,
 ];

@@ -1,0 +1,72 @@
+/** A server that is restarted again and again, seen from outside. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const SERVER = fileURLToPath(new URL('restarting-server.js', import.meta.url));
+
+/** A line that never comes must not be waited for without end; far above what a busy machine takes. */
+const PATIENCE_MS = 60_000;
+
+export class RestartedProcess {
+  private readonly child: ChildProcess;
+  private readonly lines: AsyncIterator<string>;
+  private stderr = '';
+
+  constructor() {
+    const env = { ...process.env, NODE_OPTIONS: '' };
+    this.child = spawn(process.execPath, [SERVER], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.lines = createInterface(this.child.stdout!)[Symbol.asyncIterator]();
+    this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+  }
+
+  get pid(): number {
+    return this.child.pid!;
+  }
+
+  /** How many it has open. */
+  get descriptors(): number {
+    return readdirSync(`/proc/${this.pid}/fd`).length;
+  }
+
+  /**
+   * The numbers of the next line that it says, which has to begin with `word`.
+   * @throws when it ends instead, or says something else, or nothing
+   */
+  async said(word: string): Promise<number[]> {
+    const { promise: late, cancel } = this.patience(`"${word}"`);
+    const { value } = await Promise.race([this.lines.next(), late]).finally(cancel);
+    const [first, ...numbers] = (value ?? 'nothing').split(' ');
+    if (first !== word) throw new Error(`the server says "${value ?? 'nothing'}" in place of "${word}": ${this.stderr.trim()}`);
+    return numbers.map(Number);
+  }
+
+  restart(): void {
+    this.child.kill('SIGHUP');
+  }
+
+  /** Asks it to end. @returns how many questions it has read, all images together */
+  async end(): Promise<number> {
+    this.child.kill('SIGTERM');
+    const [read] = await this.said('read');
+    const status = this.child.exitCode ?? (await once(this.child, 'exit'))[0];
+    if (status !== 0) throw new Error(`the server ended with ${status ?? this.child.signalCode}: ${this.stderr.trim()}`);
+    return read!;
+  }
+
+  kill(): void {
+    this.child.kill('SIGKILL');
+  }
+
+  private patience(what: string) {
+    let timer: NodeJS.Timeout | undefined;
+    const promise = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`the server does not say ${what}: ${this.stderr.trim()}`)), PATIENCE_MS);
+    });
+    return { promise, cancel: () => clearTimeout(timer) };
+  }
+}
