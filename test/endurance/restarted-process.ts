@@ -13,11 +13,13 @@ const PATIENCE_MS = 60_000;
 export class RestartedProcess {
   private readonly child: ChildProcess;
   private readonly lines: AsyncIterator<string>;
+  private readonly exit: Promise<unknown[]>;
   private stderr = '';
 
   constructor() {
     const env = { ...process.env, NODE_OPTIONS: '' };
-    this.child = spawn(process.execPath, [SERVER], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(process.execPath, [SERVER], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.exit = once(this.child, 'exit');
     this.lines = createInterface(this.child.stdout!)[Symbol.asyncIterator]();
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
@@ -38,8 +40,7 @@ export class RestartedProcess {
    * @throws when it ends instead, or says something else, or nothing
    */
   async said(word: string): Promise<number[]> {
-    const { promise: late, cancel } = this.patience(`"${word}"`);
-    const { value } = await Promise.race([this.lines.next(), late]).finally(cancel);
+    const { value } = await this.inTime(`"${word}"`, this.lines.next());
     const [first, ...numbers] = (value ?? 'nothing').split(' ');
     if (first !== word) throw new Error(`the server says "${value ?? 'nothing'}" in place of "${word}": ${this.stderr.trim()}`);
     return numbers.map(Number);
@@ -53,7 +54,7 @@ export class RestartedProcess {
   async end(): Promise<number> {
     this.child.kill('SIGTERM');
     const [read] = await this.said('read');
-    const status = this.child.exitCode ?? (await once(this.child, 'exit'))[0];
+    const [status] = await this.inTime('goodbye', this.exit);
     if (status !== 0) throw new Error(`the server ended with ${status ?? this.child.signalCode}: ${this.stderr.trim()}`);
     return read!;
   }
@@ -62,11 +63,11 @@ export class RestartedProcess {
     this.child.kill('SIGKILL');
   }
 
-  private patience(what: string) {
+  private inTime<Value>(what: string, work: Promise<Value>): Promise<Value> {
     let timer: NodeJS.Timeout | undefined;
-    const promise = new Promise<never>((_resolve, reject) => {
+    const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => reject(new Error(`the server does not say ${what}: ${this.stderr.trim()}`)), PATIENCE_MS);
     });
-    return { promise, cancel: () => clearTimeout(timer) };
+    return Promise.race([work, late]).finally(() => clearTimeout(timer));
   }
 }

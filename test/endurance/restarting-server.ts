@@ -33,4 +33,8 @@ class RestartingServer extends MultiplexServer {
   }
 }
 
+// Whoever has started it is gone.
+process.stdin.on('end', () => process.exit()).resume();
+process.stdin.unref();
+
 await RestartingServer.run({ port: '127.0.0.1:0', handle_signals: true, restart_drain_timeout: 1 });
