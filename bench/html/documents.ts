@@ -93,7 +93,7 @@ const README_COLUMNS: readonly (readonly [title: string, ...contestants: string[
   ['C epoll, redis-server', 'epoll', 'redis'],
 ];
 
-/** One line for each scenario in which both netmux and Node took part, those in which netmux loses like the others. */
+/** One line for each scenario in which netmux and another one of these took part, those in which netmux loses like the others. */
 function readmeTable(results: Results): string[] {
   const lines = results.scenarios.flatMap((scenario) => {
     const figure = scenario.figures[0];
@@ -101,14 +101,18 @@ function readmeTable(results: Results): string[] {
     const { rows } = summarize(results, scenario);
     const medians = README_COLUMNS.map(([, ...contestants]) => {
       const row = contestants.flatMap((id) => rows.find(({ contestant, state }) => contestant === id && state === 'measured') ?? [])[0];
-      return row?.figures[figure.key]?.median;
+      const median = row?.figures[figure.key]?.median;
+      return median === undefined ? '' : number(median, figure.digits);
     });
-    if (medians[0] === undefined || medians[2] === undefined) return [];
-    const label = `${scenario.title}: ${heading(figure)}, ${scenario.better} is better`;
-    return [tableLine([label, ...medians.map((median) => (median === undefined ? '' : number(median, figure.digits)))])];
+    const [own, ...others] = medians;
+    if (own === '' || others.every((median) => median === '')) return [];
+    return [[`${scenario.title}: ${heading(figure)}, ${scenario.better} is better`, ...medians]];
   });
   const titles = ['', ...README_COLUMNS.map(([title]) => title)];
-  return [tableLine(titles), tableLine(titles.map((_, column) => (column === 0 ? '---' : '---:'))), ...lines];
+  // Nothing but the targets was measured: not everybody took part.
+  const taken = (_: string, column: number) => column === 0 || lines.some((line) => line[column] !== '');
+  const ruler = titles.map((_, column) => (column === 0 ? '---' : '---:'));
+  return [titles, ruler, ...lines].map((line) => tableLine(line.filter(taken)));
 }
 
 export function readmePart(results: Results): string {
