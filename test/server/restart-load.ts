@@ -48,7 +48,9 @@ export class Load {
       try {
         const peer = await Peer.connect(this.#to);
         await peer.send(question);
-        const answer = (await peer.receive(2 + question.length)).toString();
+        // In front of the question, which it ends with, stands the number of the program, of one digit or more.
+        let answer = (await peer.receive(2 + question.length)).toString();
+        while (!answer.endsWith('\n')) answer += (await peer.receive(1)).toString();
         if (!answer.endsWith(` ${question}`)) throw new Error(`another answer: ${answer}`);
         this.#generations.add(Number(answer.split(' ')[0]));
         peer.socket.destroy();
