@@ -15,7 +15,7 @@ export default defineConfig({
   test: {
     testTimeout: 20_000,
     hookTimeout: 20_000,
-    // CI's machines are shared and stall now and then. A test that was repeated is told with its name; what fails twice in a row fails.
+    // CI's machines are shared and stall now and then; what fails twice in a row fails.
     retry: process.env.CI === undefined ? 0 : 1,
     // An addon that crashes takes its process with it; threads would take the whole run along.
     pool: 'forks',
