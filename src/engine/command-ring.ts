@@ -11,6 +11,12 @@ export interface RingOwner {
 /** Up to this many characters a loop in JS beats a call of `Buffer.write` (measured: 16 characters 42 against 95 ns). */
 const SHORT_TEXT = 24;
 
+/**
+ * So many characters at most wait to be encoded in one call: sixteen lines of 64 characters take 37 against 104 ns each.
+ * It is also by how much `unsent` may be short of the truth meanwhile, twice: characters are counted, not bytes.
+ */
+export const JOINED_CHARACTERS = 4096;
+
 /** A character takes at most three bytes of UTF-8 (a surrogate pair is two characters and four bytes). */
 const MAX_BYTES_PER_CHARACTER = 3;
 
@@ -28,6 +34,10 @@ export class CommandRing {
   readonly #unsent: Int32Array;
   readonly #owner: RingOwner;
   readonly #flush: () => void;
+  /** Text that waits for more of the same slot, to be encoded with it. */
+  #text = '';
+  #textSlot = 0;
+  #joins = false;
   /** Bytes of output appended so far, of all slots. */
   appended = 0;
   /** Called when what was appended outside a turn has been executed. */
@@ -46,9 +56,48 @@ export class CommandRing {
     };
   }
 
+  /** A batch is dispatched from now on: nobody executes commands until `settle`, unless the ring asks for it. */
+  join(): void {
+    this.#joins = true;
+  }
+
+  /** Encodes what waits. Due before anybody executes what is in the ring; ends what `join` has begun. */
+  settle(): void {
+    this.encode();
+    this.#joins = false;
+  }
+
   /** Appends a command that carries no bytes. */
   command(kind: CommandKind, slot: number, a = 0, b = 0): void {
+    this.encode();
     this.#append(kind, slot, a, b);
+  }
+
+  /**
+   * Queues text as UTF-8, together with what follows it for the same slot. Until it is encoded `unsent` counts its characters.
+   */
+  joinText(slot: number, text: string): void {
+    const characters = text.length;
+    if (!this.#joins || characters > JOINED_CHARACTERS || characters === 0) {
+      this.writeText(slot, text);
+      return;
+    }
+    if (slot !== this.#textSlot || this.#text.length + characters > JOINED_CHARACTERS) this.encode();
+    this.#text += text;
+    this.#textSlot = slot;
+    this.#unsent[slot]! += characters;
+    this.appended += characters;
+  }
+
+  /** Encodes what `joinText` has collected, so that `unsent` is exact. */
+  encode(): void {
+    const text = this.#text;
+    if (text === '') return;
+    this.#text = '';
+    const slot = this.#textSlot;
+    this.#unsent[slot]! -= text.length;
+    this.appended -= text.length;
+    this.writeText(slot, text);
   }
 
   /**
@@ -56,6 +105,7 @@ export class CommandRing {
    * @returns how many bytes it took
    */
   writeText(slot: number, text: string): number {
+    this.encode();
     const characters = text.length;
     const bound = characters * MAX_BYTES_PER_CHARACTER;
     if (bound > OUTPUT_SLAB_BYTES - this.#control[Control.OutputUsed]!) {
@@ -87,6 +137,7 @@ export class CommandRing {
    * not change until it is drained. Shared and resizable memory is always copied.
    */
   writeBytes(slot: number, bytes: Uint8Array): void {
+    this.encode();
     const length = bytes.length;
     if (length >= REFERENCE_MIN_BYTES && isFixed(bytes.buffer)) {
       const reference = this.#owner.reference(bytes);
@@ -112,6 +163,7 @@ export class CommandRing {
 
   /** Queues bytes that lie in the read slab, without copying them. Valid while their own record is dispatched. */
   forward(slot: number, offset: number, length: number): void {
+    this.encode();
     this.#unsent[slot]! += length;
     this.appended += length;
     this.#append(CommandKind.Forward, slot, offset, length);
@@ -122,6 +174,7 @@ export class CommandRing {
    * @param block the address block, with its UNIX path if it has one
    */
   send(slot: number, block: Uint8Array, payload: Uint8Array): void {
+    this.encode();
     const head = padded(block.length);
     if (padded(this.#control[Control.OutputUsed]!) + head + payload.length > OUTPUT_SLAB_BYTES) this.#owner.drain();
     const offset = padded(this.#control[Control.OutputUsed]!);
@@ -137,6 +190,7 @@ export class CommandRing {
    * @param referenced finds a referenced buffer by its number
    */
   pending(slot: number, readSlab: Buffer, referenced: (number: number) => Uint8Array): Buffer {
+    this.encode();
     let parts: Uint8Array[] = [];
     const count = this.#control[Control.CommandCount]!;
     for (let at = 0; at < count * WORDS; at += WORDS) {

@@ -50,6 +50,7 @@ export class Budget {
   /** Sheds where a budget is passed. Between batches, and at the end of one. */
   look(): void {
     if (this.#appended <= this.#threshold) return;
+    this.#slots.ring.encode();
     this.#slots.engine.drain(); // only what the kernel does not take is a burden
     let free = Number.POSITIVE_INFINITY;
     for (const mux of [...this.#muxes]) free = Math.min(free, this.#shed(mux));

@@ -85,6 +85,7 @@ export class Dispatcher {
     this.#next = 0;
     this.#count = count;
     slots.timers.inBatch = true;
+    slots.ring.join();
     while (this.#next < this.#count) {
       try {
         this.#deliver();
@@ -93,6 +94,7 @@ export class Dispatcher {
       }
     }
     slots.current = undefined;
+    slots.ring.settle();
     this.budget.look();
     slots.timers.inBatch = false;
     if (this.#isDebugging && this.engine.name === 'native') this.#overwriteInput();

@@ -25,6 +25,7 @@ function indebt(dispatcher: Dispatcher): void {
 /** What is owed when the process exits without `endLoop`: what was written a moment ago, and the files of sockets. */
 function settleDebts(): void {
   for (const { engine, paths } of indebted) {
+    engine.ring.encode();
     engine.drain(); // also works where a callback has called process.exit()
     paths.removeAll();
   }

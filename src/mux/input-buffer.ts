@@ -8,6 +8,15 @@ export const DEFAULT_MAX_LENGTH = 64 * 1024;
 /** So many bytes are searched by a loop: most lines end within them, and a view for `indexOf` costs as much as the loop. */
 const NEAR_BYTES = 96;
 
+/**
+ * Lines that are asked for one behind the other are made into text together, so many bytes at a time, and cut from that
+ * (measured: 64 bytes 25 against 108 ns). A line that is kept keeps the piece it was cut from: hence no more.
+ */
+const PIECE_BYTES = 2048;
+
+/** A piece ends with a line; that is looked for in its last bytes. Much longer lines gain nothing from being joined. */
+const PIECE_TAIL_BYTES = 512;
+
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
@@ -51,6 +60,13 @@ export class InputBuffer {
   seen: WeakSet<ArrayBufferLike> | undefined;
 
   readonly #lines = new LineIterator(this);
+
+  /** Where the line ended that was read last, if any of these bytes was read as a line. */
+  #lineEnd = -1;
+  /** The piece of text that lines are cut from, a character for each byte; empty where its bytes are not ASCII. */
+  #piece = '';
+  #pieceStart = 0;
+  #pieceEnd = 0;
 
   /** Unread bytes. */
   get length(): number {
@@ -216,6 +232,13 @@ export class InputBuffer {
   nextLine(maxLength: number): string | undefined {
     const bytes = this.#readable();
     const { start, end } = this;
+    if (start !== this.#lineEnd) {
+      this.#piece = '';
+      this.#pieceEnd = 0;
+    } else {
+      if (start >= this.#pieceEnd) this.#decodePiece(bytes, start);
+      if (this.#piece !== '') return this.#cutLine(start - this.#pieceStart, maxLength);
+    }
     const from = this.sought === LINE_FEED && this.scanned > start ? this.scanned : start;
     const near = Math.min(from + NEAR_BYTES, end);
     let bits = 0;
@@ -236,6 +259,7 @@ export class InputBuffer {
     if (stop - start > maxLength) throw lineTooLong(maxLength);
     if (at === end) return undefined;
     this.start = at + 1;
+    this.#lineEnd = at + 1;
     return isAscii ? decodeAscii(bytes, start, stop) : bytes.utf8Slice(start, stop);
   }
 
@@ -246,6 +270,7 @@ export class InputBuffer {
     this.end = end;
     this.sought = LINE_FEED;
     this.scanned = start;
+    this.#lineEnd = -1;
   }
 
   /** @internal Ends the access; what was given out as a view in debug mode loses its memory. */
@@ -253,6 +278,30 @@ export class InputBuffer {
     this.bytes = null;
     if (this.copies === undefined) return;
     for (const copy of this.copies.splice(0)) structuredClone(copy, { transfer: [copy] });
+  }
+
+  /** Makes the whole lines that come next into one text. */
+  #decodePiece(bytes: Buffer, from: number): void {
+    const limit = Math.min(from + PIECE_BYTES, this.end);
+    const tail = Math.max(from, limit - PIECE_TAIL_BYTES);
+    let last = limit - 1;
+    while (last >= tail && bytes[last] !== LINE_FEED) last -= 1;
+    const text = last >= tail ? bytes.utf8Slice(from, last + 1) : '';
+    // As many characters as bytes: each byte is one character, and so the text can be cut where the bytes end.
+    this.#piece = text.length === last + 1 - from ? text : '';
+    this.#pieceStart = from;
+    this.#pieceEnd = last >= tail ? last + 1 : limit;
+  }
+
+  /** The line that begins at a character of the piece. */
+  #cutLine(from: number, maxLength: number): string {
+    const piece = this.#piece;
+    const at = piece.indexOf('\n', from);
+    const stop = at > from && piece.charCodeAt(at - 1) === CARRIAGE_RETURN ? at - 1 : at;
+    if (stop - from > maxLength) throw lineTooLong(maxLength);
+    this.start = this.#pieceStart + at + 1;
+    this.#lineEnd = this.start;
+    return piece.slice(from, stop);
   }
 
   #findByte(bytes: Buffer, byte: number, from: number): number {

@@ -117,6 +117,7 @@ export class Lifecycle {
     const { engine, memory, endings } = this.#slots;
     const kind = this.#slots.state[slot]! & SlotState.KindMask;
     const { totals } = handle.mux.run;
+    this.#slots.ring.encode();
     if (kind === SlotState.Listener) totals.addRefused(engine.refused(slot));
     const descriptor = Math.max(engine.release(slot), UNKNOWN_DESCRIPTOR);
     if (kind !== SlotState.Listener) totals.addClosed(kind, endings.closed(handle, 'removed'), memory.traffic, slot);

@@ -1,5 +1,6 @@
 import { isUint8Array } from 'node:util/types';
 import { encodeAddress } from '../engine/address.js';
+import { JOINED_CHARACTERS } from '../engine/command-ring.js';
 import { type Address, AddressFamily, CommandKind, type CommandRing, type Engine, REFERENCE_MIN_BYTES } from '../engine/engine.js';
 import { NetmuxError, NetmuxTypeError } from '../errors.js';
 import { datagramAddress } from './datagram-address.js';
@@ -14,6 +15,9 @@ export const REFUSED = -1;
 
 /** A character of a string takes at most three bytes of UTF-8. */
 const MAX_BYTES_PER_CHARACTER = 3;
+
+/** So many more bytes may be unsent than are counted, while text waits to be encoded. */
+const UNCOUNTED_BYTES = JOINED_CHARACTERS * (MAX_BYTES_PER_CHARACTER - 1);
 
 /** What IPv4 leaves of 64 KiB beside its own header and UDP's. */
 const MAX_DATAGRAM_BYTES = 65_507;
@@ -48,11 +52,21 @@ export class Output {
 
   /** @returns whether it was taken and there is room for more */
   writeLikeStream(handle: Handle, data: string | Uint8Array | InputBuffer): boolean {
-    return this.write(handle, data) !== REFUSED && this.queued(handle) <= handle.mux.settings.highWaterMark;
+    const { slot } = handle;
+    const { settings } = handle.mux;
+    if (typeof data === 'string' && slot >= 0 && isOpenStream(this.#state[slot]!)) {
+      const counted = this.#unsent[slot]! + UNCOUNTED_BYTES + data.length * MAX_BYTES_PER_CHARACTER;
+      if (counted <= settings.maxOutbuffer) {
+        this.#ring.joinText(slot, data);
+        return counted <= settings.highWaterMark || this.queued(handle) <= settings.highWaterMark;
+      }
+    }
+    return this.write(handle, data) !== REFUSED && this.queued(handle) <= settings.highWaterMark;
   }
 
   /** Bytes written that the kernel has not taken yet. */
   queued(handle: Handle): number {
+    this.#ring.encode();
     if (handle.slot >= 0) return this.#unsent[handle.slot]!;
     return this.#slots.pending.get(handle)?.output?.length ?? 0;
   }
@@ -62,11 +76,12 @@ export class Output {
     const { slot } = handle;
     if (slot < 0) return this.#writeEarly(handle, data);
     const state = this.#state[slot]!;
-    if ((state & (SlotState.WritingMask | SlotState.KindMask)) !== (Writing.Open | SlotState.Stream)) {
+    if (!isOpenStream(state)) {
       if ((state & SlotState.KindMask) !== SlotState.Datagram) return REFUSED;
       return this.#sendTo(handle, data, this.#lastSender(slot));
     }
     if (typeof data === 'string') {
+      this.#ring.encode();
       const queued = this.#unsent[slot]!;
       const room = handle.mux.settings.maxOutbuffer - queued;
       if (data.length * MAX_BYTES_PER_CHARACTER > room && !this.#admits(handle, Buffer.byteLength(data), queued)) return REFUSED;
@@ -196,6 +211,10 @@ export class Output {
     }
     return false;
   }
+}
+
+function isOpenStream(state: number): boolean {
+  return (state & (SlotState.WritingMask | SlotState.KindMask)) === (Writing.Open | SlotState.Stream);
 }
 
 /** Whether the memory of a view was transferred. Node 20 has no name for that; only making another view tells it from an empty one. */

@@ -194,7 +194,8 @@ export class Run {
     for (const handle of [...slots.pending.keys(), ...this.#handles()]) {
       if (handle.mux === this.#mux && !handle.closed) lifecycle.closeNow(handle);
     }
-    this.#dispatcher.engine.flush();
+    slots.ring.encode();
+    slots.engine.flush();
     this.isRunning = false;
     this.#dispatcher.budget.watch(this.#mux, false);
     this.#draining = undefined;
