@@ -355,6 +355,7 @@ export class Dispatcher {
 
   #renewInput(): void {
     const input = new InputBuffer();
+    input.gaveViews = this.slots.input.gaveViews;
     if (this.#isDebugging) input.copies = [];
     if (this.#isDebugging || this.engine.name === 'node') input.seen = this.slots.input.seen ?? new WeakSet();
     this.slots.input = input;

@@ -56,6 +56,8 @@ export class InputBuffer {
   scanned = 0;
   /** @internal Memory of the views given out, where they are copies that expire (NETMUX_DEBUG). */
   copies: ArrayBuffer[] | undefined;
+  /** @internal Whether anybody ever got a view: where nobody did, no one can write one. */
+  gaveViews = false;
   /** @internal The memory that views were given of, where it is not the one read slab that all of them share. */
   seen: WeakSet<ArrayBufferLike> | undefined;
 
@@ -138,6 +140,7 @@ export class InputBuffer {
     this.#require(n);
     const from = this.start;
     this.start += n;
+    this.gaveViews = true;
     let view = this.bytes!.subarray(from, from + n);
     if (this.copies !== undefined) {
       const memory = new ArrayBuffer(n);

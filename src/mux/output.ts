@@ -8,7 +8,7 @@ import { isWritable, SlotState, Writing } from './half-close.js';
 import type { DatagramAddress, Handle } from './handle.js';
 import { InputBuffer } from './input-buffer.js';
 import type { Lifecycle } from './lifecycle.js';
-import type { Slots } from './slots.js';
+import { Origin, type Slots } from './slots.js';
 
 /** What `write` answers instead of a number of bytes. */
 export const REFUSED = -1;
@@ -140,12 +140,13 @@ export class Output {
       this.#ring.forward(slot, data.start, length);
       return length;
     }
-    const bytes = this.#bytesOf(data);
+    const bytes = data instanceof InputBuffer ? unreadOf(data) : data;
+    const origin = data instanceof InputBuffer ? Origin.Input : this.#originOf(data);
     const { length } = bytes;
     if (!this.#admits(handle, length, this.#unsent[slot]!)) return REFUSED;
-    const inSlab = this.#slots.placeInSlab(bytes);
-    if (inSlab >= 0) this.#ring.forward(slot, inSlab, length);
-    else this.#ring.writeBytes(slot, this.#outlives(bytes) ? bytes : Buffer.from(bytes));
+    if (origin >= 0) this.#ring.forward(slot, origin, length);
+    else if (origin === Origin.Input && length >= REFERENCE_MIN_BYTES) this.#ring.writeBytes(slot, Buffer.from(bytes));
+    else this.#ring.writeBytes(slot, bytes); // copies the shorter ones
     return length;
   }
 
@@ -174,25 +175,22 @@ export class Output {
 
   /** @throws NETMUX_INPUT_EXPIRED for input of a callback that is over */
   #bytesOf(data: Uint8Array | InputBuffer): Uint8Array {
-    if (data instanceof InputBuffer) {
-      const unread = data.length;
-      return data.bytes!.subarray(data.start, data.start + unread);
-    }
+    if (data instanceof InputBuffer) return unreadOf(data);
+    this.#originOf(data);
+    return data;
+  }
+
+  /** Whose the bytes are, when they may be written at all. */
+  #originOf(data: Uint8Array): number {
     if (!isUint8Array(data)) throw new NetmuxTypeError('write: data must be a string, a Uint8Array or an InputBuffer');
-    if (this.#slots.isExpired(data)) {
+    const origin = this.#slots.originOf(data);
+    if (origin === Origin.Expired) {
       throw new NetmuxError('NETMUX_INPUT_EXPIRED', 'write: a view of input can be written until its callback returns');
     }
     if (data.length === 0 && isDetached(data)) {
       throw new NetmuxError('NETMUX_BUFFER_DETACHED', 'write: the buffer was transferred before it was written');
     }
-    return data;
-  }
-
-  /** Whether the bytes stay what they are until they are sent. Input is overwritten when its callback returns. */
-  #outlives(bytes: Uint8Array): boolean {
-    if (bytes.length < REFERENCE_MIN_BYTES) return true; // the ring copies it
-    const { input } = this.#slots;
-    return bytes.buffer !== input.bytes?.buffer && !input.copies?.includes(bytes.buffer as ArrayBuffer);
+    return origin;
   }
 
   /** Whether so many bytes fit below the limit beside those that are queued; if not, its policy is carried out. */
@@ -211,6 +209,12 @@ export class Output {
     }
     return false;
   }
+}
+
+/** @throws NETMUX_INPUT_EXPIRED */
+function unreadOf(input: InputBuffer): Uint8Array {
+  const unread = input.length;
+  return input.bytes!.subarray(input.start, input.start + unread);
 }
 
 function isOpenStream(state: number): boolean {

@@ -14,6 +14,16 @@ export const DEAD = -1;
 /** A handle that is to be bound or connected has no slot yet. */
 export const PENDING = -2;
 
+/** Whose memory bytes lie in that are not in the read slab. */
+export const enum Origin {
+  /** The application's. */
+  Caller = -1,
+  /** The input that a callback is reading: it is overwritten when that returns. */
+  Input = -2,
+  /** Input whose callback is over. */
+  Expired = -3,
+}
+
 /**
  * All that the multiplexer knows of the slots of one engine, and the input that a callback is reading now. A table
  * that few connections need is a map, so that the others do not pay for it.
@@ -40,6 +50,8 @@ export class Slots {
   /** The address block of the last sender, by slot of a datagram socket. */
   readonly peers = new Map<number, Buffer>();
 
+  readonly #slabMemory: ArrayBufferLike;
+
   /** Descriptors that were given by number: by slot, and all of them. */
   readonly #adopted = new Map<number, number>();
   readonly descriptors = new Set<number>();
@@ -58,6 +70,7 @@ export class Slots {
   constructor(engine: Engine) {
     this.engine = engine;
     this.memory = engine.memory;
+    this.#slabMemory = engine.readSlab.buffer;
     this.ring = engine.ring;
     this.timers = new Timers(engine);
     this.state = new Uint8Array(engine.memory.maxHandles);
@@ -141,23 +154,22 @@ export class Slots {
     return this.current === handle && this.input.bytes !== null;
   }
 
-  /** Where bytes lie in the read slab, if they belong to the record that is dispatched now; else −1. */
-  placeInSlab(bytes: Uint8Array): number {
+  /**
+   * Whose bytes these are, as far as can be told: where they lie in the read slab if they belong to the record that is
+   * dispatched now, else an `Origin`.
+   */
+  originOf(bytes: Uint8Array): number {
+    const { gaveViews, bytes: present, copies, seen } = this.input;
+    if (!gaveViews) return Origin.Caller;
+    const memory = bytes.buffer; // a call, in today's V8: made once, and only by those who use views
     const { readSlab } = this.engine;
-    if (bytes.buffer !== readSlab.buffer) return -1;
-    const offset = bytes.byteOffset - readSlab.byteOffset;
-    return offset >= this.recordStart && offset + bytes.length <= this.recordEnd ? offset : -1;
-  }
-
-  /** Whether bytes are a view of input whose callback is over, as far as can be told. */
-  isExpired(bytes: Uint8Array): boolean {
-    const { buffer } = bytes; // each look at it is a call
-    const { readSlab } = this.engine;
-    if (buffer === readSlab.buffer) return this.placeInSlab(bytes) < 0;
-    const { bytes: present, copies, seen } = this.input;
-    if (present !== null && present !== readSlab && buffer === present.buffer) return false;
-    if (this.leftovers.isShared(buffer)) return true;
-    return seen?.has(buffer) === true && copies?.includes(buffer as ArrayBuffer) !== true;
+    if (memory === this.#slabMemory) {
+      const offset = bytes.byteOffset - readSlab.byteOffset;
+      return offset >= this.recordStart && offset + bytes.length <= this.recordEnd ? offset : Origin.Expired;
+    }
+    if (present !== null && present !== readSlab && memory === present.buffer) return Origin.Input;
+    if (copies?.includes(memory as ArrayBuffer) === true) return Origin.Input;
+    return this.leftovers.isShared(memory) || seen?.has(memory) === true ? Origin.Expired : Origin.Caller;
   }
 
   /** Bytes of the handle that no callback has consumed. */
