@@ -75,6 +75,7 @@ export class CommandRing {
 
   /**
    * Queues text as UTF-8, together with what follows it for the same slot. Until it is encoded `unsent` counts its characters.
+   * (Halves of a surrogate pair, written one behind the other, may become whole; alone, each becomes U+FFFD.)
    */
   joinText(slot: number, text: string): void {
     const characters = text.length;

@@ -14,6 +14,9 @@ const NEAR_BYTES = 96;
  */
 const PIECE_BYTES = 2048;
 
+/** Less than this is not worth the call. */
+const LEAST_PIECE_BYTES = 48;
+
 /** A piece ends with a line; that is looked for in its last bytes. Much longer lines gain nothing from being joined. */
 const PIECE_TAIL_BYTES = 512;
 
@@ -63,6 +66,10 @@ export class InputBuffer {
 
   readonly #lines = new LineIterator(this);
 
+  /** The text that was looked for last, and its bytes. */
+  #needleText = '';
+  #needle = Buffer.alloc(0);
+
   /** Where the line ended that was read last, if any of these bytes was read as a line. */
   #lineEnd = -1;
   /** The piece of text that lines are cut from, a character for each byte; empty where its bytes are not ASCII. */
@@ -110,11 +117,11 @@ export class InputBuffer {
     }
     const known = this.sought === needle && this.scanned > this.start ? this.scanned : this.start;
     const at = Math.max(wanted, known);
-    const found = typeof needle === 'number' ? this.#findByte(bytes, needle, at) : findText(bytes, needle, at, this.end);
+    const found = typeof needle === 'number' ? this.#findByte(bytes, needle, at) : this.#findText(bytes, needle, at);
     if (wanted <= known) {
       this.sought = needle;
       // Text may begin in its last bytes and go on in what has not come yet.
-      this.scanned = found !== -1 ? found : Math.max(at, this.end - (typeof needle === 'number' ? 0 : Buffer.byteLength(needle) - 1));
+      this.scanned = found !== -1 ? found : Math.max(at, this.end - (typeof needle === 'number' ? 0 : this.#needle.length - 1));
     }
     return found === -1 ? -1 : found - this.start;
   }
@@ -163,6 +170,7 @@ export class InputBuffer {
   /**
    * The complete lines, as `readLine` gives them. Each is consumed when it is yielded, so that a `break` loses none.
    * The iterator is one object, used again by the next call; so is what its `next()` returns.
+   * Lines that come together are cut from a text they share: one that is kept for long keeps up to 2 KiB.
    */
   lines(options?: LineOptions): IterableIterator<string> {
     if (this.bytes === null) throw expired();
@@ -262,7 +270,7 @@ export class InputBuffer {
     if (stop - start > maxLength) throw lineTooLong(maxLength);
     if (at === end) return undefined;
     this.start = at + 1;
-    this.#lineEnd = at + 1;
+    if (bits < 0x80 && end - at > LEAST_PIECE_BYTES) this.#lineEnd = at + 1;
     return isAscii ? decodeAscii(bytes, start, stop) : bytes.utf8Slice(start, stop);
   }
 
@@ -291,9 +299,10 @@ export class InputBuffer {
     while (last >= tail && bytes[last] !== LINE_FEED) last -= 1;
     const text = last >= tail ? bytes.utf8Slice(from, last + 1) : '';
     // As many characters as bytes: each byte is one character, and so the text can be cut where the bytes end.
-    this.#piece = text.length === last + 1 - from ? text : '';
+    const isCuttable = text !== '' && text.length === last + 1 - from;
+    this.#piece = isCuttable ? text : '';
     this.#pieceStart = from;
-    this.#pieceEnd = last >= tail ? last + 1 : limit;
+    this.#pieceEnd = isCuttable ? last + 1 : this.end; // where it has failed once, it is not tried again
   }
 
   /** The line that begins at a character of the piece. */
@@ -312,6 +321,21 @@ export class InputBuffer {
     for (let at = from; at < near; at += 1) if (bytes[at] === byte) return at;
     if (near >= this.end) return -1;
     const found = bytes.subarray(near, this.end).indexOf(byte);
+    return found === -1 ? -1 : near + found;
+  }
+
+  #findText(bytes: Buffer, text: string, from: number): number {
+    if (text !== this.#needleText) {
+      this.#needleText = text;
+      this.#needle = Buffer.from(text);
+    }
+    const needle = this.#needle;
+    const first = needle[0];
+    const last = this.end - needle.length;
+    const near = Math.min(from + NEAR_BYTES, last + 1);
+    for (let at = from; at < near; at += 1) if (bytes[at] === first && matches(bytes, at, needle)) return at;
+    if (near > last) return needle.length === 0 && from <= last ? from : -1;
+    const found = bytes.subarray(near, this.end).indexOf(needle);
     return found === -1 ? -1 : near + found;
   }
 
@@ -335,10 +359,9 @@ export class InputBuffer {
   }
 }
 
-function findText(bytes: Buffer, text: string, from: number, end: number): number {
-  if (from > end) return -1;
-  const found = bytes.subarray(from, end).indexOf(text);
-  return found === -1 ? -1 : from + found;
+function matches(bytes: Buffer, at: number, needle: Buffer): boolean {
+  for (let i = 1; i < needle.length; i += 1) if (bytes[at + i] !== needle[i]) return false;
+  return true;
 }
 
 function copyOf(bytes: Buffer, from: number, length: number): Buffer {
