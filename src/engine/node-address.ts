@@ -6,6 +6,12 @@ import type { Address } from './address.js';
  * (`fe80::1%2`), as the kernel does. The zone is looked up at each use: interfaces come and go.
  */
 
+/** The names that Node does not tell of a UNIX connection. */
+export interface UnixNames {
+  readonly local?: string;
+  readonly remote?: string;
+}
+
 /**
  * @returns the address that Node's getters describe, or undefined where they had nothing to say
  */

@@ -10,18 +10,16 @@ import {
   type Engine,
   HandleKind,
   type Opened,
-  REFUSALS,
   type SocketOptions,
   TUNING_WORDS,
   TuningWord,
 } from './engine.js';
 import { hostForNode } from './node-address.js';
 import { NodeDatagram } from './node-datagram.js';
-import type { NodeHandle } from './node-handle.js';
 import { notOnThisEngine } from './node-limits.js';
 import { type ListenerOrigin, NodeListener } from './node-listener.js';
 import { NodeReactor } from './node-reactor.js';
-import { NodeStream, type StreamOrigin } from './node-stream.js';
+import { NodeStream } from './node-stream.js';
 import { clearPath, pathError } from './node-unix-path.js';
 
 /** Far enough away to wake nobody: Node's longest timer. */
@@ -81,7 +79,7 @@ export class NodeEngine extends NodeReactor implements Engine {
       await begin();
     }
     try {
-      return this.#install((slot) => new NodeListener(this, slot, server, { readSize, backlog, path, another, limits }), 'listen');
+      return this.install('listen', (slot) => new NodeListener(this, slot, server, { readSize, backlog, path, another, limits })).slot;
     } catch (error) {
       server.close();
       throw error;
@@ -107,7 +105,7 @@ export class NodeEngine extends NodeReactor implements Engine {
         });
       });
       if (options.broadcast) socket.setBroadcast(true);
-      return this.#install((slot) => new NodeDatagram(this, slot, socket, family), 'bind');
+      return this.install('bind', (slot) => new NodeDatagram(this, slot, socket, family)).slot;
     } catch (error) {
       socket.close();
       throw error;
@@ -126,9 +124,9 @@ export class NodeEngine extends NodeReactor implements Engine {
         keepAlive: options.keepAlive ?? false,
         keepAliveInitialDelay,
       });
-    const names = address.family === 'unix' ? { names: { remote: address.path } } : {};
-    const origin: StreamOrigin = { readSize: options.readSize ?? DEFAULT_READ_SIZE, dial, ...names };
-    return this.#install((slot) => new NodeStream(this, slot, origin), 'connect');
+    const names = address.family === 'unix' ? { remote: address.path } : undefined;
+    const origin = { readSize: options.readSize ?? DEFAULT_READ_SIZE, dial, names };
+    return this.install('connect', (slot) => new NodeStream(this, slot, origin)).slot;
   }
 
   adopt(_descriptor: number, _options: SocketOptions): Opened {
@@ -144,28 +142,7 @@ export class NodeEngine extends NodeReactor implements Engine {
     if (!server.listening) throw systemError(constants.errno.EINVAL, 'listen', { address: `descriptor ${descriptor}` });
     const path = server.address() === null ? (options.path ?? '') : undefined;
     const origin: ListenerOrigin = { readSize, backlog, path, another, limits, isAdopted: true };
-    return { slot: this.#install((slot) => new NodeListener(this, slot, server, origin), 'listen'), kind: HandleKind.Listener };
-  }
-
-  release(slot: number): number {
-    return this.forget(this.#at(slot));
-  }
-
-  refused(slot: number): Float64Array {
-    const listener = this.#at(slot);
-    return (listener instanceof NodeListener && listener.door?.refused) || new Float64Array(REFUSALS);
-  }
-
-  address(slot: number, side: 'local' | 'remote'): Address | undefined {
-    return this.#at(slot).address(side);
-  }
-
-  descriptor(slot: number): number {
-    return this.#at(slot).descriptor();
-  }
-
-  outbox(slot: number): Buffer {
-    return this.#at(slot).outbox();
+    return { slot: this.install('listen', (slot) => new NodeListener(this, slot, server, origin)).slot, kind: HandleKind.Listener };
   }
 
   setReferenced(on: boolean): void {
@@ -173,20 +150,9 @@ export class NodeEngine extends NodeReactor implements Engine {
     else this.#life.unref();
   }
 
-  #at(slot: number): NodeHandle {
-    return this.slots.at(slot)!;
-  }
-
   /** Where to listen or connect, as Node's calls want it. */
   #place(address: Address, { ipv6Only = false }: SocketOptions) {
     if (address.family === 'unix') return { path: address.path };
     return { host: hostForNode(address.host), port: address.port, family: address.family, ipv6Only };
-  }
-
-  #install(make: (slot: number) => NodeHandle, syscall: string): number {
-    const slot = this.slots.allocate();
-    if (slot === undefined) throw systemError(constants.errno.EMFILE, syscall);
-    this.slots.occupy(make(slot));
-    return slot;
   }
 }

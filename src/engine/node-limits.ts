@@ -23,24 +23,5 @@ export const MAX_HANDLES = 1 << 17;
 /** Handed to a socket at a time. What libuv holds cannot be taken back by `KillOutput`, so this bounds that. */
 export const PIECE_BYTES = 64 * 1024;
 
-/** How much of its input a lingering connection throws away; the same as the native core's. */
-export const LINGER_BYTES = 1024 * 1024;
-
-/** Listener errors are reported at most this often: a full table fails for every client that knocks. */
-export const LISTENER_ERROR_INTERVAL_MS = 1_000;
-
-/** Refusals by limits are told at most this often, for each listener and reason. */
-export const REFUSAL_INTERVAL_MS = 1_000;
-
-/** The minimum byte rate is judged over this time, and not at all where a callback has stretched it to that. As in the native core. */
-export const RATE_WINDOW_MS = 5_000;
-export const STRETCHED_WINDOW_MS = 6_000;
-
 /** A UNIX listener whose backlog is full refuses with EAGAIN; the kernel does not tell when there is room again. */
 export const CONNECT_RETRY_MS = 20;
-
-/** Datagrams kept for a paused or not yet started socket; the kernel's own default (`net.core.rmem_default`). */
-export const HELD_DATAGRAM_BYTES = 212_992;
-
-/** What each of them counts beside its payload, as in the kernel: empty ones take memory, too. */
-export const DATAGRAM_OVERHEAD_BYTES = 768;

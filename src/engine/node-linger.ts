@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import { LINGER_BYTES } from './node-limits.js';
 import { disown, own, type SocketOwner } from './node-socket.js';
+import { LINGER_BYTES } from './reactor/stream.js';
 
 /**
  * A connection that nobody has any more and whose output is all sent. Closed now, it would turn unread input into a

@@ -1,29 +1,22 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import { CloseMode, HandleKind, Interest, RecordKind } from '../native/contract.js';
+import { CloseMode, RecordKind } from '../native/contract.js';
 import type { Address } from './address.js';
-import { addressFromNode } from './node-address.js';
-import { descriptorOf, errnoOf, NodeHandle, type NodeTurn } from './node-handle.js';
+import { addressFromNode, type UnixNames } from './node-address.js';
+import { descriptorOf, errnoOf, type NodeTurn } from './node-handle.js';
 import { CONNECT_RETRY_MS, PIECE_BYTES } from './node-limits.js';
 import { Linger } from './node-linger.js';
-import { NodeOutbox } from './node-outbox.js';
 import { disown, own, type SocketOwner } from './node-socket.js';
-import type { TimeWatch } from './node-time-watch.js';
+import type { Batch } from './reactor/handle.js';
+import { StreamHandle } from './reactor/stream.js';
+import type { TimeWatch } from './reactor/time-watch.js';
 
 const { EAGAIN, EFAULT, EPIPE } = constants.errno;
-
-/** The names that Node does not tell of a UNIX connection. */
-export interface UnixNames {
-  readonly local?: string;
-  readonly remote?: string;
-}
 
 /** How a stream came to be. */
 export interface StreamOrigin {
   readonly readSize: number;
-  readonly names?: UnixNames;
-  /** Its limits of time. */
-  readonly watch?: TimeWatch | undefined;
+  readonly names: UnixNames | undefined;
   /** Begins to connect; undefined for an accepted connection. May be asked again, see `CONNECT_RETRY_MS`. */
   readonly dial?: () => Socket;
 }
@@ -32,8 +25,7 @@ export interface StreamOrigin {
  * A connection. Node's socket sends and receives; what is queued beyond one piece, and when an end is reported, is
  * kept here, because the contract is stricter than Node's streams.
  */
-export class NodeStream extends NodeHandle implements SocketOwner {
-  readonly kind = HandleKind.Stream;
+export class NodeStream extends StreamHandle<NodeTurn> implements SocketOwner {
   #socket: Socket;
   readonly #origin: StreamOrigin;
   /** An outgoing connection whose outcome was not reported. */
@@ -52,18 +44,13 @@ export class NodeStream extends NodeHandle implements SocketOwner {
   #discarding = false;
   #flowing = false;
 
-  readonly #outbox = new NodeOutbox();
   /** Bytes of the piece that the socket has and the kernel has not wholly taken. */
   #inFlight: Uint8Array | undefined;
-  #owesDrained = false;
-  #shutWanted = false;
   #ending = false;
-  #flushed = false;
-  #failed = false;
   #localAddress: Address | undefined;
 
-  constructor(reactor: NodeTurn, slot: number, origin: StreamOrigin, accepted?: Socket) {
-    super(reactor, slot);
+  constructor(reactor: NodeTurn, slot: number, origin: StreamOrigin, accepted?: Socket, watch?: TimeWatch) {
+    super(reactor, slot, watch);
     this.#origin = origin;
     this.#connecting = accepted === undefined;
     this.#socket = this.#adopt(accepted ?? origin.dial!());
@@ -88,7 +75,6 @@ export class NodeStream extends NodeHandle implements SocketOwner {
   }
 
   override resume(): void {
-    this.#origin.watch?.resumed(Math.floor(this.reactor.now()) | 0);
     super.resume();
     this.#regulate();
   }
@@ -100,15 +86,15 @@ export class NodeStream extends NodeHandle implements SocketOwner {
       this.#endReported = true;
       this.reactor.report(RecordKind.Eof, this);
     } else if (this.#gone && !this.#endReported) {
-      this.#fail(this.#end || EPIPE); // a paused reader was not told of the reset, and nobody else will be
+      this.fail(this.#end || EPIPE); // a paused reader was not told of the reset, and nobody else will be
     }
     this.#regulate();
   }
 
-  read(records: Int32Array, at: number): RecordKind | undefined {
+  read(batch: Batch): boolean {
     if (!this.#hasInput) {
       if (this.#gone) this.#settle();
-      return undefined;
+      return true;
     }
     let chunk = this.#chunks[0];
     if (chunk !== undefined && chunk.length <= this.#offset) {
@@ -119,53 +105,35 @@ export class NodeStream extends NodeHandle implements SocketOwner {
     }
     if (chunk === undefined) {
       this.#endReported = true;
-      records[at + 2] = this.#end!;
-      records[at + 3] = 0;
-      return RecordKind.Eof;
+      batch.record(RecordKind.Eof, this.slot, this.#end!, 0);
+      return false;
     }
     const length = Math.min(this.#origin.readSize, chunk.length - this.#offset);
     this.reactor.readSlab = chunk;
-    records[at + 2] = this.#offset;
-    records[at + 3] = length;
+    batch.record(RecordKind.Data, this.slot, this.#offset, length);
     this.#offset += length;
     if (this.#offset === chunk.length) {
       this.#chunks.shift();
       this.#offset = 0;
       this.#regulate();
     }
-    return RecordKind.Data;
-  }
-
-  override write(bytes: Uint8Array, length: number): void {
-    if (this.#failed) return;
-    this.#outbox.append(bytes, length);
-    this.#owesDrained = true;
-  }
-
-  override killOutput(): void {
-    this.#outbox.clear();
-    this.#owesDrained = false;
-  }
-
-  override flushOutput(): void {
-    this.#send();
-    this.reactor.memory.unsent[this.slot] = this.#unsent;
+    return false;
   }
 
   override shutWrite(): void {
-    this.#shutWanted = true;
+    this.shutWanted = true;
     if (this.#gone) this.#settle();
-    else if (!this.#connecting && this.#unsent === 0) this.#shut();
+    else if (!this.#connecting && this.unsent === 0) this.shut();
   }
 
   override outbox(): Buffer {
-    return this.#inFlight === undefined ? this.#outbox.copy() : Buffer.concat([this.#inFlight, this.#outbox.copy()]);
+    return this.#inFlight === undefined ? super.outbox() : Buffer.concat([this.#inFlight, super.outbox()]);
   }
 
   end(mode: CloseMode, freed: () => void, lingerMs: number): void {
     const socket = this.#socket;
     this.#forget();
-    if (mode === CloseMode.Linger && !this.#connecting && !this.#gone && !this.#failed && this.#end === undefined) {
+    if (mode === CloseMode.Linger && !this.#connecting && !this.#gone && !this.hasFailed && this.#end === undefined) {
       new Linger(socket, lingerMs, freed);
       return;
     }
@@ -175,7 +143,7 @@ export class NodeStream extends NodeHandle implements SocketOwner {
     freed();
   }
 
-  release(): number {
+  override release(): number {
     const socket = this.#socket;
     const descriptor = descriptorOf(socket);
     this.#forget();
@@ -195,7 +163,7 @@ export class NodeStream extends NodeHandle implements SocketOwner {
     return side === 'local' ? (addressFromNode(localAddress, localPort) ?? this.#localAddress) : addressFromNode(remoteAddress, remotePort);
   }
 
-  descriptor(): number {
+  override descriptor(): number {
     return descriptorOf(this.#socket);
   }
 
@@ -215,8 +183,7 @@ export class NodeStream extends NodeHandle implements SocketOwner {
   }
 
   received(chunk: Buffer): void {
-    this.reactor.memory.traffic[2 * this.slot]! += chunk.length;
-    this.#moved();
+    this.countReceived(chunk.length);
     if (this.#discarding) return;
     this.#chunks.push(chunk);
     this.offerInput();
@@ -233,7 +200,7 @@ export class NodeStream extends NodeHandle implements SocketOwner {
   drained(): void {
     // Also called for pieces that the kernel took at once, while the next is already under way.
     if (this.#inFlight === undefined || this.#socket.writableLength > 0) return;
-    this.#taken(this.#inFlight.length);
+    this.countSent(this.#inFlight.length);
     this.reactor.memory.unsent[this.slot]! -= this.#inFlight.length;
     this.#inFlight = undefined;
     this.#sendLater();
@@ -241,7 +208,7 @@ export class NodeStream extends NodeHandle implements SocketOwner {
   }
 
   finished(): void {
-    this.#reportFlushed();
+    this.reportFlushed();
     this.reactor.turn();
   }
 
@@ -267,7 +234,7 @@ export class NodeStream extends NodeHandle implements SocketOwner {
         this.offerInput();
         this.#settle();
       } else {
-        this.#fail(errnoOf(error, EPIPE));
+        this.fail(errnoOf(error, EPIPE));
       }
     }
     this.reactor.turn();
@@ -289,7 +256,7 @@ export class NodeStream extends NodeHandle implements SocketOwner {
   #forget(): void {
     disown(this.#socket);
     this.#chunks = [];
-    this.#outbox.clear();
+    this.queue.clear();
   }
 
   #dialLater(): void {
@@ -308,10 +275,7 @@ export class NodeStream extends NodeHandle implements SocketOwner {
       this.#regulate();
       return;
     }
-    this.#failed = true;
-    this.#outbox.clear();
-    this.reactor.memory.unsent[this.slot] = 0;
-    this.reactor.report(RecordKind.ConnectFailed, this, this.#outcome);
+    this.fail(this.#outcome, RecordKind.ConnectFailed);
   }
 
   /** Lets the socket read exactly while what it brings can be reported at once. */
@@ -327,35 +291,26 @@ export class NodeStream extends NodeHandle implements SocketOwner {
     return !this.paused && !this.#discarding && (this.#chunks.length > 0 || (this.#end !== undefined && !this.#endReported));
   }
 
-  get #unsent(): number {
-    return this.#outbox.size + (this.#inFlight?.length ?? 0);
+  protected override get unsent(): number {
+    return this.queue.size + (this.#inFlight?.length ?? 0);
   }
 
-  #taken(bytes: number): void {
-    this.reactor.memory.traffic[2 * this.slot + 1]! += bytes;
-    this.#moved();
-  }
-
-  #moved(): void {
-    this.#origin.watch?.moved(Math.floor(this.reactor.now()) | 0);
-  }
-
-  /** As `#send`, while the ring may hold writes that `unsent` counts, too. */
+  /** As `sendQueued`, while the ring may hold writes that `unsent` counts, too. */
   #sendLater(): void {
-    const before = this.#unsent;
-    this.#send();
-    this.reactor.memory.unsent[this.slot]! += this.#unsent - before;
+    const before = this.unsent;
+    this.sendQueued();
+    this.reactor.memory.unsent[this.slot]! += this.unsent - before;
   }
 
-  #send(): void {
-    if (this.#connecting || this.#failed || this.#inFlight !== undefined) return;
+  protected sendQueued(): void {
+    if (this.#connecting || this.hasFailed || this.#inFlight !== undefined) return;
     const socket = this.#socket;
     // A destroyed socket still owes its error, which says what to report.
     if (socket.destroyed && !this.#gone) return;
-    while (this.#outbox.size > 0 && !this.#gone) {
-      const piece = this.#outbox.take(PIECE_BYTES);
+    while (this.queue.size > 0 && !this.#gone) {
+      const piece = this.queue.take(PIECE_BYTES);
       if (piece === undefined) {
-        this.#fail(EFAULT);
+        this.fail(EFAULT);
         return;
       }
       socket.write(piece);
@@ -364,29 +319,21 @@ export class NodeStream extends NodeHandle implements SocketOwner {
         this.#inFlight = piece;
         return;
       }
-      this.#taken(piece.length);
+      this.countSent(piece.length);
     }
     if (this.#gone) this.#settle();
-    else this.#emptied();
+    else this.emptied();
   }
 
-  #emptied(): void {
-    if (this.#owesDrained) {
-      this.#owesDrained = false;
-      if ((this.reactor.memory.interest[this.slot]! & Interest.Drained) !== 0) this.reactor.report(RecordKind.Drained, this);
-    }
-    if (this.#shutWanted) this.#shut();
-  }
-
-  #shut(): void {
-    if (this.#ending || this.#failed) return;
+  protected shut(): void {
+    if (this.#ending || this.hasFailed) return;
     this.#ending = true;
     this.#socket.end();
   }
 
   /** Whether there is output that was neither sent nor reported failed, or a shutdown without an answer. */
   get #owesOutput(): boolean {
-    return !this.#failed && (this.#unsent > 0 || (this.#shutWanted && !this.#flushed));
+    return !this.hasFailed && (this.unsent > 0 || (this.shutWanted && !this.hasFlushed));
   }
 
   /**
@@ -395,23 +342,12 @@ export class NodeStream extends NodeHandle implements SocketOwner {
    */
   #settle(): void {
     if (this.#hasInput) return;
-    if (this.#unsent > 0) this.#fail(EPIPE);
-    else if (this.#shutWanted) this.#reportFlushed();
+    if (this.unsent > 0) this.fail(EPIPE);
+    else if (this.shutWanted) this.reportFlushed();
   }
 
-  #reportFlushed(): void {
-    if (this.#flushed || this.#failed) return;
-    this.#flushed = true;
-    this.reactor.report(RecordKind.Flushed, this);
-  }
-
-  #fail(errno: number): void {
-    if (this.#failed) return;
-    this.#failed = true;
-    this.#outbox.clear();
+  protected override fail(errno: number, as?: RecordKind): void {
     this.#inFlight = undefined;
-    this.#owesDrained = false;
-    this.reactor.memory.unsent[this.slot] = 0;
-    this.reactor.report(RecordKind.WriteFailed, this, errno);
+    super.fail(errno, as);
   }
 }

@@ -2,8 +2,7 @@ import { constants } from 'node:os';
 import { subjectOf } from '../engine/address.js';
 import type { Address } from '../engine/engine.js';
 import { systemError } from '../errors.js';
-import { End } from './end.js';
-import type { Joined } from './memory-stream.js';
+import { End, type Joined } from './end.js';
 
 const { EADDRINUSE, ECONNREFUSED, ENOENT } = constants.errno;
 

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import type { Address } from '../engine/engine.js';
 
 const { ECONNRESET, EPIPE } = constants.errno;
 
@@ -11,6 +12,13 @@ export interface EndOwner {
 }
 
 const NOBODY: EndOwner = { arrived() {}, hasRoom() {} };
+
+/** A connection and the names of its ends. */
+export interface Joined {
+  readonly end: End;
+  readonly local: Address;
+  readonly remote: Address;
+}
 
 /**
  * One end of a connection in memory. It does what a TCP socket of the kernel does, each packet arriving at once: a FIN follows

@@ -1,6 +1,6 @@
-import { LINGER_BYTES } from '../engine/node-limits.js';
+import type { ReactorTurn } from '../engine/reactor/handle.js';
+import { LINGER_BYTES } from '../engine/reactor/stream.js';
 import type { End, EndOwner } from './end.js';
-import type { MemoryTurn } from './memory-handle.js';
 
 /** A connection that nobody has any more and whose output is all sent: its input is thrown away until the peer's FIN or the limits. */
 export class Linger implements EndOwner {
@@ -9,7 +9,7 @@ export class Linger implements EndOwner {
   readonly #cancel: () => void;
 
   /** @param freed is called once the descriptor is closed */
-  constructor(end: End, turn: MemoryTurn, ms: number, freed: () => void) {
+  constructor(end: End, turn: ReactorTurn, ms: number, freed: () => void) {
     this.#end = end;
     this.#freed = freed;
     this.#cancel = turn.after(ms, () => this.#close());

@@ -1,10 +1,11 @@
 import { constants } from 'node:os';
-import { type Address, CloseMode, Interest, RecordKind } from '../engine/engine.js';
-import { NodeOutbox } from '../engine/node-outbox.js';
-import type { TimeWatch } from '../engine/node-time-watch.js';
-import type { End, EndOwner } from './end.js';
+import { type Address, CloseMode, RecordKind } from '../engine/engine.js';
+import type { Batch } from '../engine/reactor/handle.js';
+import { StreamHandle } from '../engine/reactor/stream.js';
+import type { TimeWatch } from '../engine/reactor/time-watch.js';
+import type { EndOwner, Joined } from './end.js';
 import { Linger } from './linger.js';
-import { type Batch, MemoryHandle, type MemoryTurn } from './memory-handle.js';
+import type { MemoryTurn } from './memory-turn.js';
 
 const { EFAULT, EPIPE } = constants.errno;
 
@@ -14,33 +15,18 @@ const LEAST_ROOM_BYTES = 8 * 1024;
 /** Bytes, and the end behind them. */
 const RECORDS_OF_A_READ = 2;
 
-/** A connection and the names of its ends. */
-export interface Joined {
-  readonly end: End;
-  readonly local: Address;
-  readonly remote: Address;
-}
-
 /** A connection of the multiplexer's. */
-export class MemoryStream extends MemoryHandle implements EndOwner {
+export class MemoryStream extends StreamHandle<MemoryTurn> implements EndOwner {
   readonly #readSize: number;
-  /** Its limits of time. */
-  readonly #watch: TimeWatch | undefined;
   /** Connects: the outcome, or the errno. Of an outgoing connection until it was tried. */
   #dial: (() => Joined | number) | undefined;
   #joined: Joined | undefined;
-  readonly #outbox = new NodeOutbox();
-  #owesDrained = false;
   #hasEnded = false;
   #isDiscarding = false;
-  #shutWanted = false;
-  #isShut = false;
-  #failed = false;
 
-  constructor(turn: MemoryTurn, slot: number, readSize: number, origin: Joined | (() => Joined | number), watch?: TimeWatch) {
-    super(turn, slot);
+  constructor(reactor: MemoryTurn, slot: number, readSize: number, origin: Joined | (() => Joined | number), watch?: TimeWatch) {
+    super(reactor, slot, watch);
     this.#readSize = readSize;
-    this.#watch = watch;
     if (typeof origin === 'function') {
       this.#dial = origin;
     } else {
@@ -49,8 +35,8 @@ export class MemoryStream extends MemoryHandle implements EndOwner {
     }
   }
 
-  get isReadable(): boolean {
-    return this.started && !this.paused && !this.#isDiscarding && !this.#hasEnded && this.#joined?.end.isReadable === true;
+  get readable(): boolean {
+    return !this.paused && !this.#isDiscarding && !this.#hasEnded && this.#joined?.end.isReadable === true;
   }
 
   override start(): void {
@@ -59,81 +45,54 @@ export class MemoryStream extends MemoryHandle implements EndOwner {
     this.#dial = undefined;
     if (outcome === undefined) return;
     if (typeof outcome === 'number') {
-      this.#failed = true;
-      this.turn.report(RecordKind.ConnectFailed, this, outcome);
+      this.fail(outcome, RecordKind.ConnectFailed);
     } else {
-      this.turn.report(RecordKind.Connected, this);
+      this.reactor.report(RecordKind.Connected, this);
       this.#join(outcome);
-      this.turn.offerRoom(this);
+      this.reactor.offerRoom(this);
     }
   }
 
   read(batch: Batch): boolean {
-    if (!this.isReadable) return true;
+    if (!this.readable) return true;
     const { end } = this.#joined!;
     if (batch.recordsLeft < RECORDS_OF_A_READ) return false;
     if (end.size > 0) {
       if (batch.room < Math.min(LEAST_ROOM_BYTES, this.#readSize, end.size)) return false;
       const bytes = end.read(Math.min(this.#readSize, batch.room));
-      this.turn.memory.traffic[2 * this.slot]! += bytes.length;
-      this.#watch?.moved(this.#now);
+      this.countReceived(bytes.length);
       batch.record(RecordKind.Data, this.slot, batch.place(bytes), bytes.length);
     }
     if (end.size === 0 && end.isReadable) {
       this.#hasEnded = true;
       batch.record(RecordKind.Eof, this.slot, end.error, 0);
       // Who is told of a reset is to see first what was queued.
-      if (end.error !== 0) this.turn.offerRoom(this);
+      if (end.error !== 0) this.reactor.offerRoom(this);
     }
     return true;
   }
 
-  override resume(): void {
-    this.#watch?.resumed(this.#now);
-    super.resume();
-  }
-
-  override write(bytes: Uint8Array, length: number): void {
-    if (this.#failed) return;
-    this.#outbox.append(bytes, length);
-    this.#owesDrained = true;
-  }
-
-  override killOutput(): void {
-    this.#outbox.clear();
-    this.#owesDrained = false;
-  }
-
-  override flushOutput(): void {
-    this.#send();
-    this.turn.memory.unsent[this.slot] = this.#outbox.size;
-  }
-
   override shutWrite(): void {
-    this.#shutWanted = true;
-    if (this.#joined !== undefined && this.#outbox.size === 0) this.#shut();
+    this.shutWanted = true;
+    if (this.#joined !== undefined && this.unsent === 0) this.shut();
   }
 
   override discard(report: boolean): void {
     this.#isDiscarding = true;
     this.#joined?.end.discard();
-    if (this.#joined !== undefined && this.#joined.end.error !== 0) this.turn.offerRoom(this); // nobody reads any more who could be told
+    if (this.#joined !== undefined && this.#joined.end.error !== 0) this.reactor.offerRoom(this); // nobody reads any more who could be told
     if (!report || this.#hasEnded) return;
     this.#hasEnded = true;
-    this.turn.report(RecordKind.Eof, this);
-  }
-
-  override outbox(): Buffer {
-    return this.#outbox.copy();
+    this.reactor.report(RecordKind.Eof, this);
   }
 
   end(mode: CloseMode, freed: () => void, lingerMs: number): void {
     const end = this.#joined?.end;
-    this.#outbox.clear();
+    this.queue.clear();
     if (end === undefined) {
       freed();
     } else if (mode === CloseMode.Linger && !end.isFinished && end.error === 0) {
-      new Linger(end, this.turn, lingerMs, freed);
+      new Linger(end, this.reactor, lingerMs, freed);
     } else {
       if (mode === CloseMode.Reset) end.reset();
       else end.close();
@@ -149,15 +108,11 @@ export class MemoryStream extends MemoryHandle implements EndOwner {
 
   arrived(): void {
     this.offerInput();
-    if (this.#joined!.end.error !== 0) this.turn.offerRoom(this);
+    if (this.#joined!.end.error !== 0) this.reactor.offerRoom(this);
   }
 
   hasRoom(): void {
-    if (this.#outbox.size > 0) this.turn.offerRoom(this);
-  }
-
-  get #now(): number {
-    return Math.floor(this.turn.now()) | 0;
+    if (this.unsent > 0) this.reactor.offerRoom(this);
   }
 
   #join(joined: Joined): void {
@@ -168,30 +123,27 @@ export class MemoryStream extends MemoryHandle implements EndOwner {
     this.offerInput();
   }
 
-  #send(): void {
+  protected sendQueued(): void {
     const end = this.#joined?.end;
-    if (end === undefined || this.#failed) return;
-    while (this.#outbox.size > 0 && end.error === 0) {
+    if (end === undefined || this.hasFailed) return;
+    while (this.unsent > 0 && end.error === 0) {
       const { room } = end;
       if (room === 0) return;
-      const piece = this.#outbox.take(room);
+      const piece = this.queue.take(room);
       if (piece === undefined) {
-        this.#fail(EFAULT);
+        this.fail(EFAULT);
         return;
       }
-      this.turn.memory.traffic[2 * this.slot + 1]! += piece.length;
-      this.#watch?.moved(this.#now);
+      this.countSent(piece.length);
       end.write(piece);
     }
-    if (end.error !== 0) {
-      this.#answerReset(end.error);
-      return;
-    }
-    if (this.#owesDrained) {
-      this.#owesDrained = false;
-      if ((this.turn.memory.interest[this.slot]! & Interest.Drained) !== 0) this.turn.report(RecordKind.Drained, this);
-    }
-    if (this.#shutWanted) this.#shut();
+    if (end.error === 0) this.emptied();
+    else this.#answerReset(end.error);
+  }
+
+  protected shut(): void {
+    if (!this.hasFlushed && !this.hasFailed) this.#joined!.end.finish();
+    this.reportFlushed();
   }
 
   /**
@@ -199,25 +151,10 @@ export class MemoryStream extends MemoryHandle implements EndOwner {
    * output that waits has failed, and so has writing on.
    */
   #answerReset(errno: number): void {
-    if (this.isReadable) return;
+    if (this.readable) return;
     const isReading = !this.#isDiscarding && !this.#hasEnded;
-    if (this.#outbox.size > 0) this.#fail(isReading ? errno : EPIPE);
-    else if (this.#shutWanted) this.#shut();
-    else if (!isReading) this.#fail(errno);
-  }
-
-  #shut(): void {
-    if (this.#isShut || this.#failed) return;
-    this.#isShut = true;
-    this.#joined!.end.finish();
-    this.turn.report(RecordKind.Flushed, this);
-  }
-
-  #fail(errno: number): void {
-    if (this.#failed) return;
-    this.#failed = true;
-    this.killOutput();
-    this.turn.memory.unsent[this.slot] = 0;
-    this.turn.report(RecordKind.WriteFailed, this, errno);
+    if (this.unsent > 0) this.fail(isReading ? errno : EPIPE);
+    else if (this.shutWanted) this.shut();
+    else if (!isReading) this.fail(errno);
   }
 }

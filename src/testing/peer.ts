@@ -1,8 +1,7 @@
 import { getSystemErrorName } from 'node:util';
 import type { Address } from '../engine/engine.js';
 import { NetmuxTypeError, shown } from '../errors.js';
-import type { End } from './end.js';
-import type { Joined } from './memory-stream.js';
+import type { End, Joined } from './end.js';
 
 /** Options of `write` of a peer. */
 export interface WriteOptions {

@@ -4,8 +4,8 @@ import { NetmuxTypeError, shown, systemError } from '../errors.js';
 import { checkedInteger } from '../mux/socket-options.js';
 import { AddressBook, type Bound } from './address-book.js';
 import { DatagramPeer } from './datagram-peer.js';
+import type { Joined } from './end.js';
 import { MemoryEngine } from './memory-engine.js';
-import type { Joined } from './memory-stream.js';
 import { Peer } from './peer.js';
 import { addressOf, type Place } from './place.js';
 
@@ -119,7 +119,7 @@ export class TestNetwork {
 
   /** Delivers what waits: what was written outside of callbacks, a `resume`. Calls of peers do this by themselves. */
   run(): void {
-    if (!this.#isBatching) this.#engine.run();
+    if (!this.#isBatching) this.#engine.turn();
   }
 
   /** As `run`, and waits for what callbacks await, so far as it does not wait for time or for the world outside. */

@@ -97,6 +97,13 @@ describe('the rooms of src', () => {
     expect(offenders).toEqual([]);
   });
 
+  it('knows the engines over sockets neither in the reactor that is written in TypeScript nor in netmux/testing', () => {
+    const offenders = sources
+      .filter((file) => file.startsWith('src/engine/reactor/') || roomOf(file) === 'testing')
+      .filter((file) => importsOf(file).some((name) => /\/(node|native)-[^/]+$/.test(name)));
+    expect(offenders).toEqual([]);
+  });
+
   it('names the binary in load.ts only', () => {
     expect(sources.filter((file) => tokensOf(file).some((token) => /\w\.node$/.test(token)))).toEqual(['src/native/load.ts']);
   });

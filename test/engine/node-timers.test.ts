@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CloseMode, CommandKind } from '../../src/engine/engine.js';
-import { TimerHeap } from '../../src/engine/node-timer-heap.js';
+import { TimerHeap } from '../../src/engine/reactor/timer-heap.js';
 import { Probe, rounds } from './probe.js';
 
 /** Holds up this thread, as a callback does that computes for too long. */

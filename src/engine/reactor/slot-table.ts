@@ -1,4 +1,4 @@
-import type { SharedMemory } from '../native/shared-memory.js';
+import type { SharedMemory } from '../../native/shared-memory.js';
 
 const NONE = -1;
 

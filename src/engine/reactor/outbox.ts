@@ -5,7 +5,7 @@ interface Part {
 }
 
 /** What a connection has to send and its socket has not been given yet, in order. */
-export class NodeOutbox {
+export class Outbox {
   /** Bytes queued. */
   size = 0;
   #parts: Part[] = [];

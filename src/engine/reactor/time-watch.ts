@@ -1,5 +1,8 @@
-import { Expiry, LimitWord } from '../native/contract.js';
-import { RATE_WINDOW_MS, STRETCHED_WINDOW_MS } from './node-limits.js';
+import { Expiry, LimitWord } from '../../native/contract.js';
+
+/** The minimum byte rate is judged over this time, and not at all where a callback has stretched it to that. As in the native core. */
+const RATE_WINDOW_MS = 5_000;
+const STRETCHED_WINDOW_MS = 6_000;
 
 /** What is known of a connection when it is looked at. */
 export interface Present {

@@ -1,7 +1,9 @@
-import { ADDRESS_BYTES, BLOCK_BYTES, LimitWord, REFUSALS, Refusal } from '../native/contract.js';
-import { type Address, encodeAddress } from './address.js';
-import type { ListenerLimits } from './engine.js';
-import { REFUSAL_INTERVAL_MS } from './node-limits.js';
+import { ADDRESS_BYTES, BLOCK_BYTES, LimitWord, REFUSALS, Refusal } from '../../native/contract.js';
+import { type Address, encodeAddress } from '../address.js';
+import type { ListenerLimits } from '../engine.js';
+
+/** Refusals are told of at most this often, for each listener. */
+const REFUSAL_INTERVAL_MS = 1_000;
 
 /** The address part of a block. */
 const ADDRESS_AT = 8;

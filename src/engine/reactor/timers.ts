@@ -1,12 +1,11 @@
-import { Counter, Expiry, Interest, RECORD_CAPACITY, RecordKind, WORDS } from '../native/contract.js';
-import type { SharedMemory } from '../native/shared-memory.js';
-import type { TimeWatch } from './node-time-watch.js';
-import { TimerHeap } from './node-timer-heap.js';
+import { Counter, Expiry, Interest, RECORD_CAPACITY, RecordKind, WORDS } from '../../native/contract.js';
+import type { SharedMemory } from '../../native/shared-memory.js';
+import type { TimeWatch } from './time-watch.js';
+import { TimerHeap } from './timer-heap.js';
 
 /** What the timers ask of the reactor. */
 interface Clockwork {
   now(): number;
-  turn(): void;
   /** Whether the application has paused the slot. */
   isPaused(slot: number): boolean;
 }
@@ -14,20 +13,14 @@ interface Clockwork {
 /** A slot may have both of its records, `Timer` and `Expired`, in one batch. */
 const MOST_RECORDS_OF_A_SLOT = 2;
 
-/**
- * The timers of all handles behind one timer of Node's. Due ones are delivered in the phase after Node has polled
- * (`setImmediate`), so input that came before a deadline is reported before the timer, as the contract wants it.
- */
-export class NodeTimers {
+/** The timers of all handles, and the limits of time of connections. */
+export class Timers {
   readonly #memory: SharedMemory;
   readonly #reactor: Clockwork;
   readonly #heap: TimerHeap;
   /** Connections with limits of time, which share the entry of the slot. */
   readonly #watches = new Map<number, TimeWatch>();
-  #alarm: NodeJS.Timeout | undefined;
-  #alarmDue = 0;
-  #immediate: NodeJS.Immediate | undefined;
-  /** From the beginning of a turn in the phase after polling to the last due timer. */
+  /** From the beginning of a turn that delivers them to the last due timer. */
   #delivering = false;
 
   constructor(memory: SharedMemory, reactor: Clockwork) {
@@ -68,6 +61,11 @@ export class NodeTimers {
   remove(slot: number): void {
     this.#heap.remove(slot);
     this.#watches.delete(slot);
+  }
+
+  /** The turn that begins now delivers what is due, too, once its input is through. */
+  begin(): void {
+    this.#delivering = true;
   }
 
   /**
@@ -122,40 +120,6 @@ export class NodeTimers {
     records[at + 1] = this.#memory.generation[slot]!;
     records[at + 2] = a;
     records[at + 3] = 0;
-  }
-
-  /**
-   * Looks at the earliest entry and sees to it that its time is noticed.
-   * @param polled whether Node has just polled: a turn is over. What came due in it is not left to Node's own timers,
-   *   which would poll for new input first; what came due elsewhere is.
-   */
-  watch(polled: boolean): void {
-    const due = this.#heap.earliest();
-    if (due === undefined || this.#immediate !== undefined || this.#delivering) return;
-    const left_ms = (due - this.#now()) | 0;
-    if (polled && left_ms <= 0) {
-      this.#immediate = setImmediate(() => this.#deliver());
-      return;
-    }
-    if (this.#alarm !== undefined && ((this.#alarmDue - due) | 0) <= 0) return;
-    clearTimeout(this.#alarm);
-    this.#alarmDue = due;
-    const wait_ms = Math.max(1, left_ms); // Node warns of negative ones
-    this.#alarm = setTimeout(() => {
-      this.#alarm = undefined;
-      this.#immediate ??= setImmediate(() => this.#deliver());
-    }, wait_ms).unref();
-  }
-
-  /** The turn that begins now delivers what is due, too, once its input is through. */
-  begin(): void {
-    this.#delivering = true;
-  }
-
-  #deliver(): void {
-    this.#immediate = undefined;
-    this.begin();
-    this.#reactor.turn();
   }
 
   /** Whole milliseconds, rounded down: a timer is never early. */
