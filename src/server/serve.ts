@@ -1,8 +1,4 @@
-import type { CallbackError } from '../mux/callbacks.js';
-import type { Handle } from '../mux/handle.js';
-import type { InputBuffer } from '../mux/input-buffer.js';
-import type { Refused } from '../mux/limits.js';
-import type { Mux } from '../mux/mux.js';
+import type { MuxCallbacks } from '../mux/callbacks.js';
 import type { Logging, MultiplexClient } from './client.js';
 import type { RunControl } from './configured-server.js';
 import type { ClientClass } from './connection-class.js';
@@ -12,17 +8,7 @@ import type { OptionTable } from './options/option-row.js';
 import type { ServerOptions } from './options/table.js';
 
 /** The callbacks of a server that is an object; `this` stands for the client. */
-interface Callbacks<Client> {
-  mux_connection?(this: Client, mux: Mux<Client>, fh: Handle<Client>): unknown;
-  mux_input?(this: Client, mux: Mux<Client>, fh: Handle<Client>, data: InputBuffer): unknown;
-  mux_eof?(this: Client, mux: Mux<Client>, fh: Handle<Client>, data: InputBuffer): unknown;
-  mux_close?(this: Client, mux: Mux<Client>, fh: Handle<Client>): unknown;
-  mux_timeout?(this: Client, mux: Mux<Client>, fh: Handle<Client>): unknown;
-  mux_outbuffer_empty?(this: Client, mux: Mux<Client>, fh: Handle<Client>): unknown;
-  mux_epipe?(this: Client, mux: Mux<Client>, fh: Handle<Client>): unknown;
-  mux_error?(this: Client, mux: Mux<Client>, fh: Handle<Client>, error: CallbackError): unknown;
-  mux_refused?(this: Client, mux: Mux<Client>, listener: Handle<Client>, refused: Refused): unknown;
-}
+type Callbacks<Client extends MultiplexClient<Logging>> = Pick<MultiplexServer<Client>, keyof MuxCallbacks>;
 
 /** What may be overridden; `this` is the server. */
 type Methods<Client extends MultiplexClient<Logging>> = {

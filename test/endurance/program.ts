@@ -29,6 +29,16 @@ export class Notes {
   }
 }
 
+/** The callbacks of a server that echoes. That peers vanish is no error of its. */
+export function echoing(notes: Notes): MuxCallbacks {
+  return {
+    mux_input: (_mux, fh, data) => fh.write(data.take()),
+    mux_eof() {},
+    mux_epipe() {},
+    mux_error: () => notes.add('errors'),
+  };
+}
+
 export interface Program {
   readonly name: string;
   /** Its number in the list of things that a server has to survive. */

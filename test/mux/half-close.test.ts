@@ -54,6 +54,12 @@ const close = 'mux_close c1';
 const thrown = ['mux_timeout c1', 'mux_error c1 on purpose'];
 const limit = 'mux_error c1 NETMUX_OUTBUFFER_LIMIT';
 
+// What depends on the state of writing only.
+const writeOpen = { 'mux.close': [close], 'a callback throws': [...thrown, close], 'the limit is exceeded': [limit, close] };
+const writeQueued = { ...writeOpen, 'a callback throws': thrown };
+const writeFlushing = { ...writeQueued, 'the limit is exceeded': [] };
+const writeShut = { ...writeOpen, 'the limit is exceeded': [] };
+
 const states: Readonly<Record<string, State>> = {
   'read open, write open': {
     enter: () => {},
@@ -65,9 +71,7 @@ const states: Readonly<Record<string, State>> = {
       'shutdown(1)': [],
       'shutdown(2)': [close],
       'close()': [close],
-      'mux.close': [close],
-      'a callback throws': [...thrown, close],
-      'the limit is exceeded': [limit, close],
+      ...writeOpen,
     },
   },
   'read open, write open with output queued': {
@@ -81,9 +85,7 @@ const states: Readonly<Record<string, State>> = {
       'shutdown(1)': [],
       'shutdown(2)': [eof],
       'close()': [eof],
-      'mux.close': [close],
-      'a callback throws': thrown,
-      'the limit is exceeded': [limit, close],
+      ...writeQueued,
       'the output drains': [],
     },
   },
@@ -101,9 +103,7 @@ const states: Readonly<Record<string, State>> = {
       'shutdown(1)': [],
       'shutdown(2)': ['mux_eof c1 "rest"', close],
       'close()': ['mux_eof c1 "rest"', close],
-      'mux.close': [close],
-      'a callback throws': [...thrown, close],
-      'the limit is exceeded': [limit, close],
+      ...writeOpen,
     },
   },
   'read paused, write open': {
@@ -116,9 +116,7 @@ const states: Readonly<Record<string, State>> = {
       'shutdown(1)': [],
       'shutdown(2)': [close],
       'close()': [close],
-      'mux.close': [close],
-      'a callback throws': [...thrown, close],
-      'the limit is exceeded': [limit, close],
+      ...writeOpen,
     },
   },
   'read ended, write open (allowHalfOpen)': {
@@ -132,9 +130,7 @@ const states: Readonly<Record<string, State>> = {
       'shutdown(1)': [close],
       'shutdown(2)': [close],
       'close()': [close],
-      'mux.close': [close],
-      'a callback throws': [...thrown, close],
-      'the limit is exceeded': [limit, close],
+      ...writeOpen,
     },
   },
   'read ended, write flushing': {
@@ -150,9 +146,7 @@ const states: Readonly<Record<string, State>> = {
       'shutdown(1)': [],
       'shutdown(2)': [],
       'close()': [],
-      'mux.close': [close],
-      'a callback throws': thrown,
-      'the limit is exceeded': [],
+      ...writeFlushing,
       'the output drains': [close],
     },
   },
@@ -167,9 +161,7 @@ const states: Readonly<Record<string, State>> = {
       'shutdown(1)': [close],
       'shutdown(2)': [close],
       'close()': [close],
-      'mux.close': [close],
-      'a callback throws': [...thrown, close],
-      'the limit is exceeded': [limit, close],
+      ...writeOpen,
     },
   },
   'read shut, write open with output queued': {
@@ -186,9 +178,7 @@ const states: Readonly<Record<string, State>> = {
       'shutdown(1)': [],
       'shutdown(2)': [],
       'close()': [],
-      'mux.close': [close],
-      'a callback throws': thrown,
-      'the limit is exceeded': [limit, close],
+      ...writeQueued,
       'the output drains': [],
     },
   },
@@ -207,9 +197,7 @@ const states: Readonly<Record<string, State>> = {
       'shutdown(1)': [],
       'shutdown(2)': [],
       'close()': [],
-      'mux.close': [close],
-      'a callback throws': thrown,
-      'the limit is exceeded': [],
+      ...writeFlushing,
       'the output drains': [close],
     },
   },
@@ -227,9 +215,7 @@ const states: Readonly<Record<string, State>> = {
       'shutdown(1)': [],
       'shutdown(2)': [eof],
       'close()': [eof],
-      'mux.close': [close],
-      'a callback throws': thrown,
-      'the limit is exceeded': [],
+      ...writeFlushing,
       'the output drains': [],
     },
   },
@@ -246,9 +232,7 @@ const states: Readonly<Record<string, State>> = {
       'shutdown(1)': [],
       'shutdown(2)': [close],
       'close()': [close],
-      'mux.close': [close],
-      'a callback throws': [...thrown, close],
-      'the limit is exceeded': [],
+      ...writeShut,
     },
   },
   'closing gracefully': {
@@ -266,9 +250,7 @@ const states: Readonly<Record<string, State>> = {
       'shutdown(1)': [],
       'shutdown(2)': [],
       'close()': [],
-      'mux.close': [close],
-      'a callback throws': thrown,
-      'the limit is exceeded': [],
+      ...writeFlushing,
       'the output drains': [close],
     },
   },

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { each, openMany, openSocket, served } from '../clients.js';
-import type { Program } from '../program.js';
+import { echoing, type Program } from '../program.js';
 
 const STEADY = 50;
 
@@ -14,10 +14,7 @@ export const descriptors: Program = {
   server: (notes) => ({
     callbacks: {
       mux_connection: (_mux, fh) => fh.write('w'),
-      mux_input: (_mux, fh, data) => fh.write(data.take()),
-      mux_eof() {},
-      mux_epipe() {},
-      mux_error: () => notes.add('errors'),
+      ...echoing(notes),
     },
   }),
 

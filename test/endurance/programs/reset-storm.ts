@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { closed, each, openMany, openSocket, served } from '../clients.js';
-import type { Program } from '../program.js';
+import { echoing, type Program } from '../program.js';
 
 const TOGETHER = 64;
 const STEADY = 50;
@@ -10,14 +10,7 @@ export const resetStorm: Program = {
   number: 'T24',
   shows: 'connections that are reset as fast as they come, many before they are accepted, disturb nobody',
 
-  server: (notes) => ({
-    callbacks: {
-      mux_input: (_mux, fh, data) => fh.write(data.take()),
-      mux_eof() {},
-      mux_epipe() {},
-      mux_error: () => notes.add('errors'),
-    },
-  }),
+  server: (notes) => ({ callbacks: echoing(notes) }),
 
   async attack(trial) {
     const storm = trial.long ? 50_000 : 2000;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newcomersServed, openMany, served } from '../clients.js';
-import type { Program } from '../program.js';
+import { echoing, type Program } from '../program.js';
 
 const MIB = 1024 * 1024;
 
@@ -22,14 +22,7 @@ export const soak: Program = {
   number: 'T03',
   shows: 'under steady work and steady coming and going, memory and times stay what they are; --seconds=N says for how long',
 
-  server: (notes) => ({
-    callbacks: {
-      mux_input: (_mux, fh, data) => fh.write(data.take()),
-      mux_eof() {},
-      mux_epipe() {},
-      mux_error: () => notes.add('errors'),
-    },
-  }),
+  server: (notes) => ({ callbacks: echoing(notes) }),
 
   async attack(trial) {
     const seconds = trial.seconds ?? (trial.long ? 4 * 3600 : 4);
