@@ -3,7 +3,7 @@ export { NetmuxError, type NetmuxErrorCode, NetmuxTypeError, type SystemError } 
 export type { CallbackError, MuxCallbacks } from './mux/callbacks.js';
 export type { ConnectOptions, ConnectPathOptions, ConnectPortOptions } from './mux/connect-options.js';
 export type { DatagramPeer } from './mux/datagram-address.js';
-export type { ClosedReason } from './mux/endings.js';
+export type { ClosedReason } from './mux/failures.js';
 export { type DatagramAddress, Handle, Listener } from './mux/handle.js';
 export { type FrameOptions, InputBuffer, type LineOptions } from './mux/input-buffer.js';
 export type { RefusalReason, Refused } from './mux/limits.js';

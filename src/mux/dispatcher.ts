@@ -74,7 +74,7 @@ export class Dispatcher {
     const mayCome = (state & SlotState.KindMask) === SlotState.Stream && (state & SlotState.ReadingMask) < Reading.Ended;
     if (replacement !== undefined && mayCome) {
       slots.dropLeftover(slot);
-      if (slots.leftovers.replace(slot, replacement)) slots.hasLeftover(slot);
+      if (slots.leftovers.replace(slot, replacement)) slots.noteLeftover(slot);
     }
     return slots.leftovers.copy(slot);
   }
@@ -264,7 +264,7 @@ export class Dispatcher {
     }
     this.budget.keep(unread);
     slots.leftovers.keep(slot, input);
-    slots.hasLeftover(slot);
+    slots.noteLeftover(slot);
   }
 
   #eof(handle: Handle, slot: number, errno: number): void {
@@ -275,7 +275,7 @@ export class Dispatcher {
     }
     if ((state & SlotState.ReadingMask) >= Reading.Ended) return;
     this.#state[slot] = withReading(state, Reading.Ended);
-    if (errno !== 0) this.slots.endings.failWith(handle, errno, 'read');
+    if (errno !== 0) this.slots.failures.failWith(handle, errno, 'read');
     this.#callEof(handle, slot);
     if (handle.slot === slot) this.lifecycle.end(handle, errno === 0 ? Ending.Fin : Ending.ReadFailed);
   }
@@ -321,7 +321,7 @@ export class Dispatcher {
     if (!this.#payEof(handle, slot)) return;
     this.#state[slot] = withWriting(this.#state[slot]!, Writing.Failed);
     const error = errno === DETACHED ? detached() : systemError(errno, 'write');
-    this.slots.endings.fail(handle, 'failed', error);
+    this.slots.failures.fail(handle, 'failed', error);
     if (error.code === 'EPIPE' || error.code === 'ECONNRESET') {
       const { mux } = handle;
       const callbacks = handle.callbacks ?? mux.callbacks;

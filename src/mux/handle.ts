@@ -193,7 +193,7 @@ export class Handle<Data = unknown> {
    * Undefined while nothing went wrong, and after an orderly end: `mux_eof` of a reset and of a FIN differ in this.
    */
   get error(): CallbackError | undefined {
-    return this.mux.dispatcher.slots.endings.errorOf(this) as CallbackError | undefined;
+    return this.mux.dispatcher.slots.failures.errorOf(this) as CallbackError | undefined;
   }
 
   /** How many writes were refused by the limit on output and its policy. */

@@ -1,7 +1,7 @@
 import { CloseMode, CommandKind } from '../engine/engine.js';
 import { NetmuxError } from '../errors.js';
 import type { BoundPaths } from './bound-paths.js';
-import type { ClosedReason } from './endings.js';
+import type { ClosedReason } from './failures.js';
 import { Effect, Ending, Fact, Reading, SlotState, stepTowardsEnd, Writing, withReading, withWriting } from './half-close.js';
 import type { Handle } from './handle.js';
 import { DEAD, PENDING, type Slots } from './slots.js';
@@ -98,7 +98,7 @@ export class Lifecycle {
     handle.slot = DEAD;
     handle.mux.run.left(handle);
     if (kind === SlotState.Listener) handle.mux.run.totals.addRefused(engine.refused(slot));
-    else handle.mux.run.totals.addClosed(kind, this.#slots.endings.closed(handle, reason), memory.traffic, slot);
+    else handle.mux.run.totals.addClosed(kind, this.#slots.failures.closed(handle, reason), memory.traffic, slot);
     if (kind !== SlotState.Stream) this.#paths.remove(handle);
     if (silent) {
       this.#closeSlot(handle, slot, mode);
@@ -114,13 +114,13 @@ export class Lifecycle {
   /** Takes a handle out without a callback. @returns its descriptor, which stays open */
   remove(handle: Handle): number {
     const { slot } = handle;
-    const { engine, memory, endings } = this.#slots;
+    const { engine, memory, failures } = this.#slots;
     const kind = this.#slots.state[slot]! & SlotState.KindMask;
     const { totals } = handle.mux.run;
     this.#slots.ring.encode();
     if (kind === SlotState.Listener) totals.addRefused(engine.refused(slot));
     const descriptor = Math.max(engine.release(slot), UNKNOWN_DESCRIPTOR);
-    if (kind !== SlotState.Listener) totals.addClosed(kind, endings.closed(handle, 'removed'), memory.traffic, slot);
+    if (kind !== SlotState.Listener) totals.addClosed(kind, failures.closed(handle, 'removed'), memory.traffic, slot);
     this.#slots.vacate(slot);
     handle.slot = DEAD;
     this.#paths.forget(handle);
@@ -159,7 +159,7 @@ export class Lifecycle {
       this.report(handle, error);
     }
     if (handle.slot < 0 || (this.#slots.state[handle.slot]! & SlotState.KindMask) !== SlotState.Stream) return;
-    this.#slots.endings.fail(handle, 'threw', error);
+    this.#slots.failures.fail(handle, 'threw', error);
     this.#slots.dropLeftover(handle.slot);
     this.end(handle, Ending.Finish);
   }
@@ -169,7 +169,7 @@ export class Lifecycle {
    * else stay in its memory for minutes, for a peer that may never read.
    */
   exceeded(handle: Handle, reason: ClosedReason, error: Error): void {
-    this.#slots.endings.fail(handle, reason, error);
+    this.#slots.failures.fail(handle, reason, error);
     this.#refuseOutput(handle); // a `mux_error` that writes would exceed the limit again, and be called again
     this.report(handle, error);
     const { slot } = handle;
@@ -178,7 +178,7 @@ export class Lifecycle {
 
   /** A connection that never came about. */
   neverConnected(handle: Handle, error: unknown): void {
-    this.#slots.endings.fail(handle, 'failed', error);
+    this.#slots.failures.fail(handle, 'failed', error);
     this.report(handle, error);
     if (handle.slot === PENDING) this.#abandon(handle);
   }
@@ -221,7 +221,7 @@ export class Lifecycle {
   #abandon(handle: Handle): void {
     const setUp = this.#slots.pending.get(handle)!;
     handle.slot = DEAD;
-    this.#slots.endings.closed(handle, 'closed');
+    this.#slots.failures.closed(handle, 'closed');
     setUp.cancel();
     if (setUp.announcesClose) this.#callClose(handle);
   }

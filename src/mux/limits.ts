@@ -10,7 +10,7 @@ import {
 } from '../engine/engine.js';
 import { NetmuxError, type NetmuxErrorCode } from '../errors.js';
 import { encodeBlock } from './cidr.js';
-import type { ClosedReason } from './endings.js';
+import type { ClosedReason } from './failures.js';
 import type { MuxSettings } from './options.js';
 
 /** Why a connection was not let in. `docs/limits.md` has the limits behind each. */

@@ -1,5 +1,5 @@
 import { type CommandRing, type Engine, Interest, type Opened, type SharedMemory, type SocketOptions } from '../engine/engine.js';
-import { Endings } from './endings.js';
+import { Failures } from './failures.js';
 import { SlotState } from './half-close.js';
 import type { Handle } from './handle.js';
 import { InputBuffer } from './input-buffer.js';
@@ -34,7 +34,7 @@ export class Slots {
   readonly ring: CommandRing;
   readonly timers: Timers;
   readonly leftovers = new Leftovers();
-  readonly endings = new Endings();
+  readonly failures = new Failures();
 
   /** The owner of each slot; also of one whose connection is not established yet. */
   readonly handles: (Handle | undefined)[] = [];
@@ -136,7 +136,7 @@ export class Slots {
   }
 
   /** The side table of leftovers has unread input of a slot: the engine is to see to it that the message is finished in time. */
-  hasLeftover(slot: number): void {
+  noteLeftover(slot: number): void {
     this.state[slot]! |= SlotState.HasLeftover;
     this.memory.interest[slot]! |= Interest.Unfinished;
   }

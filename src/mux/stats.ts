@@ -1,5 +1,5 @@
 import { Counter } from '../engine/engine.js';
-import type { ClosedReason } from './endings.js';
+import type { ClosedReason } from './failures.js';
 import { SlotState } from './half-close.js';
 import { type RefusalReason, refusalsByReason } from './limits.js';
 import type { Mux } from './mux.js';

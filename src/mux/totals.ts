@@ -1,5 +1,5 @@
 import { REFUSALS } from '../engine/engine.js';
-import { CLOSED_REASONS, type ClosedReason } from './endings.js';
+import { CLOSED_REASONS, type ClosedReason } from './failures.js';
 import { SlotState } from './half-close.js';
 
 /** What a multiplexer counts of handles that come and go. What is open is added when somebody asks. */

@@ -1,5 +1,5 @@
 /**
- * How a server makes way for the program that replaces it (DEVIATIONS D24). The steps are those of docs/architecture.md,
+ * How a server makes way for the program that replaces it (docs/from-perl.md, D24). The steps are those of docs/architecture.md,
  * "A restart"; executing the program is the daemon's.
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';

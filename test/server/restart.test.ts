@@ -1,4 +1,4 @@
-/** HUP: the program is executed again with its sockets, and nobody notices (DEVIATIONS D24). */
+/** HUP: the program is executed again with its sockets, and nobody notices (docs/from-perl.md, D24). */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
 /**
- * Going to the background (DEVIATIONS D25): the command is started a second time, detached, and tells its parent through a pipe when it
+ * Going to the background (docs/from-perl.md, D25): the command is started a second time, detached, and tells its parent through a pipe when it
  * serves. Never by fork: a fork takes one of Node's threads along and leaves the others' work half done.
  */
 import { type ChildProcess, spawn } from 'node:child_process';

@@ -2,7 +2,8 @@ import { closeSync, constants, fchownSync, fstatSync, lstatSync, openSync } from
 import { resolve } from 'node:path';
 import { redirect } from '../../mux/process-calls.js';
 import { pathInside } from '../daemon/chroot.js';
-import { LineWriter, type LogTarget } from './target.js';
+import { LineWriter } from './line-writer.js';
+import type { LogTarget } from './target.js';
 
 /**
  * Append: lines of several processes do not overwrite each other. Non-blocking: a named pipe without a reader is an error (ENXIO),

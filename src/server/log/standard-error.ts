@@ -1,4 +1,5 @@
-import { LineWriter, type LogTarget } from './target.js';
+import { LineWriter } from './line-writer.js';
+import type { LogTarget } from './target.js';
 
 /**
  * The standard error output. Not through `process.stderr`: a reader that goes away would make it emit an error that ends the process.

@@ -43,7 +43,7 @@ class Unmade {
 }
 
 /** Why handles ended. Only those have an entry that did not do so by themselves. */
-export class Endings {
+export class Failures {
   readonly #failures = new WeakMap<Handle, Failure>();
   /** Open handles that have one. */
   #open = 0;
