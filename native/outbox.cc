@@ -18,17 +18,17 @@ constexpr size_t kBlockMaxBytes = 64 * 1024;
 
 }  // namespace
 
-Outbox* Outbox::create(const Allocator& allocator, ReferenceSource* references) {
-  void* memory = allocator.allocate(sizeof(Outbox));
-  return memory == nullptr ? nullptr : new (memory) Outbox(allocator, references);
+Outbox* Outbox::create(OutboxMemory* memory, ReferenceSource* references) {
+  void* place = memory->allocate(sizeof(Outbox));
+  return place == nullptr ? nullptr : new (place) Outbox(memory, references);
 }
 
 void Outbox::destroy(Outbox* outbox) {
   if (outbox == nullptr) return;
   outbox->consume(outbox->size_);
-  const Allocator* allocator = outbox->allocator_;
+  OutboxMemory* memory = outbox->memory_;
   outbox->~Outbox();
-  allocator->release(outbox);
+  memory->release(outbox, sizeof(Outbox));
 }
 
 bool Outbox::append(const uint8_t* bytes, size_t length) {
@@ -42,7 +42,7 @@ bool Outbox::append(const uint8_t* bytes, size_t length) {
     if (block == nullptr) {
       while (first != nullptr) {
         Chunk* next = first->next;
-        allocator_->release(first);
+        free_chunk(first);
         first = next;
       }
       return false;
@@ -73,9 +73,9 @@ bool Outbox::append_reference(uint32_t reference, size_t offset, size_t length) 
     references_->release(reference);
     return true;
   }
-  void* memory = allocator_->allocate(sizeof(Chunk));
-  if (memory == nullptr) return false;
-  Chunk* chunk = new (memory) Chunk{nullptr, offset, length, 0, reference};
+  void* place = memory_->allocate(sizeof(Chunk));
+  if (place == nullptr) return false;
+  Chunk* chunk = new (place) Chunk{nullptr, offset, length, 0, reference};
   link(chunk, chunk);
   size_ += length - offset;
   return true;
@@ -131,9 +131,9 @@ Outbox::Chunk* Outbox::new_block(size_t wanted, size_t least) const {
   const size_t content = std::min(std::max(wanted, least), kBlockMaxBytes);
   const size_t rounded = (content + sizeof(Chunk) + kBlockMinBytes - 1) / kBlockMinBytes * kBlockMinBytes;
   const size_t bytes = std::min(rounded, kBlockMaxBytes);
-  void* memory = allocator_->allocate(bytes);
-  if (memory == nullptr) return nullptr;
-  return new (memory) Chunk{nullptr, 0, 0, static_cast<uint32_t>(bytes - sizeof(Chunk)), 0};
+  void* place = memory_->allocate(bytes);
+  if (place == nullptr) return nullptr;
+  return new (place) Chunk{nullptr, 0, 0, static_cast<uint32_t>(bytes - sizeof(Chunk)), 0};
 }
 
 void Outbox::link(Chunk* first, Chunk* last) {
@@ -143,7 +143,7 @@ void Outbox::link(Chunk* first, Chunk* last) {
 
 void Outbox::free_chunk(Chunk* chunk) {
   if (chunk->capacity == 0) references_->release(chunk->reference);
-  allocator_->release(chunk);
+  memory_->release(chunk, sizeof(Chunk) + chunk->capacity);
 }
 
 bool Outbox::unsent_of(const Chunk* chunk, const uint8_t** bytes, size_t* length) const {

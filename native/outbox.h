@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "memory.h"
+#include "outbox_memory.h"
 
 namespace netmux {
 
@@ -26,7 +26,7 @@ class ReferenceSource {
 class Outbox {
  public:
   // Null if there is no memory. Both arguments must outlive the outbox.
-  static Outbox* create(const Allocator& allocator, ReferenceSource* references);
+  static Outbox* create(OutboxMemory* memory, ReferenceSource* references);
   // Releases everything that is queued, and the outbox. Null is allowed.
   static void destroy(Outbox* outbox);
 
@@ -59,7 +59,7 @@ class Outbox {
     uint32_t reference;
   };
 
-  Outbox(const Allocator& allocator, ReferenceSource* references) : allocator_(&allocator), references_(references) {}
+  Outbox(OutboxMemory* memory, ReferenceSource* references) : memory_(memory), references_(references) {}
   ~Outbox() = default;
 
   size_t free_bytes() const;
@@ -68,7 +68,7 @@ class Outbox {
   void free_chunk(Chunk* chunk);
   bool unsent_of(const Chunk* chunk, const uint8_t** bytes, size_t* length) const;
 
-  const Allocator* allocator_;
+  OutboxMemory* memory_;
   ReferenceSource* references_;
   Chunk* first_ = nullptr;
   Chunk* last_ = nullptr;

@@ -15,7 +15,7 @@ constexpr int64_t kTurnBudgetNs = 4000 * 1000;
 }  // namespace
 
 Reactor::Reactor(const SharedMemory& memory, Host& host, const SysTable& sys, const Allocator& allocator)
-    : memory_(memory), host_(host), sys_(sys), allocator_(allocator), retries_(allocator) {}
+    : memory_(memory), host_(host), sys_(sys), allocator_(allocator), outbox_memory_(allocator), retries_(allocator) {}
 
 Reactor::~Reactor() {
   for (uint32_t number = 0; number < slots_.made(); number += 1) {
@@ -81,6 +81,7 @@ void Reactor::walk_ready() {
 
 void Reactor::timer_due() {
   host_timer_ = Host::kNever;
+  outbox_memory_.trim(now_ms());
   turn();
 }
 
@@ -308,6 +309,7 @@ void Reactor::arm_host_timer() {
   }
   if (parked_ > 0 && parked_until_ < due) due = parked_until_;
   if (retry_at_ < due) due = retry_at_;
+  due = std::min(due, outbox_memory_.trim_due(now));
   if (admission_ != nullptr && admission_->report_due() < due) due = admission_->report_due();
   const bool unfinished = ready_next_ < ready_count_ || record_count_ > 0;
   if (unfinished || first_result_ != Slot::kNone || first_closed_ != Slot::kNone) due = now;

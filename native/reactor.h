@@ -171,6 +171,7 @@ class Reactor {
   Host& host_;
   const SysTable& sys_;
   const Allocator& allocator_;
+  OutboxMemory outbox_memory_;
   Poller poller_;
   SlotTable slots_;
   TimerWheel wheel_;

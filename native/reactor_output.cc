@@ -231,7 +231,7 @@ int Reactor::keep_rest(Slot& slot, int16_t index, size_t skip) {
   const Command command = command_at(memory_, index);
   if (command.b < 0) return EFAULT;
   const auto length = static_cast<size_t>(command.b);
-  if (slot.outbox == nullptr) slot.outbox = Outbox::create(allocator_, &host_);
+  if (slot.outbox == nullptr) slot.outbox = Outbox::create(&outbox_memory_, &host_);
   if (slot.outbox == nullptr) return ENOMEM;
   if (command.kind == CommandKind::WriteReference) {
     return slot.outbox->append_reference(static_cast<uint32_t>(command.a), skip, length) ? 0 : ENOMEM;

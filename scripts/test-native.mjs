@@ -13,6 +13,7 @@ const SOURCES = {
   address_counts_test: ['address_counts.cc', 'memory.cc'],
   fault_kernel_test: HOSTILE,
   kqueue_merge_test: [],
+  outbox_memory_test: REACTOR,
   outbox_test: ['outbox.cc', 'memory.cc'],
   reactor_adopt_test: REACTOR,
   reactor_close_test: REACTOR,

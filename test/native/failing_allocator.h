@@ -15,6 +15,7 @@ struct Lending {
   int blocks = 0;      // lent out now
   size_t largest = 0;  // bytes of the largest request
   size_t total = 0;    // bytes of all requests together
+  int trims = 0;
 };
 
 inline Lending& lending() {
@@ -23,7 +24,7 @@ inline Lending& lending() {
 }
 
 // Forgets the counts but not the blocks that are out. The `fail_at`-th request from now on fails.
-inline void reset_lending(int fail_at = 0) { lending() = {0, fail_at, lending().blocks, 0, 0}; }
+inline void reset_lending(int fail_at = 0) { lending() = {0, fail_at, lending().blocks, 0, 0, 0}; }
 
 inline bool grant(size_t bytes) {
   Lending& state = lending();
@@ -41,6 +42,8 @@ inline void release(void* block) {
   netmux::heap().release(block);
 }
 
-constexpr netmux::Allocator kFailingAllocator = {allocate, allocate_zeroed, release};
+inline void trim() { lending().trims++; }
+
+constexpr netmux::Allocator kFailingAllocator = {allocate, allocate_zeroed, release, trim};
 
 }  // namespace netmux_test

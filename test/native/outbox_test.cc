@@ -9,6 +9,7 @@
 #include "failing_allocator.h"
 
 using netmux::Outbox;
+using netmux::OutboxMemory;
 using netmux::ReferenceSource;
 using netmux_test::kFailingAllocator;
 using netmux_test::lending;
@@ -46,7 +47,7 @@ class Buffers : public ReferenceSource {
 
 // An outbox whose memory is counted; all of it, and all references, must be back at the end.
 struct Box {
-  Box() : outbox(Outbox::create(kFailingAllocator, &buffers)) { CHECK(outbox != nullptr); }
+  Box() : outbox(Outbox::create(&memory, &buffers)) { CHECK(outbox != nullptr); }
   ~Box() {
     Outbox::destroy(outbox);
     CHECK_EQUAL(lending().blocks, 0);
@@ -74,6 +75,7 @@ struct Box {
   }
 
   Buffers buffers;
+  OutboxMemory memory{kFailingAllocator};
   Outbox* outbox;
 };
 
@@ -252,8 +254,9 @@ TEST("whichever request for memory fails, nothing is appended, nothing leaks, an
 
 TEST("no memory for the outbox itself is null, which may be destroyed") {
   Buffers buffers;
+  OutboxMemory memory(kFailingAllocator);
   reset_lending(1);
-  Outbox* outbox = Outbox::create(kFailingAllocator, &buffers);
+  Outbox* outbox = Outbox::create(&memory, &buffers);
   CHECK(outbox == nullptr);
   Outbox::destroy(outbox);
   CHECK_EQUAL(lending().blocks, 0);
