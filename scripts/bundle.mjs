@@ -1,6 +1,7 @@
 // Makes dist/, all of the package that is JavaScript, from out/src/: what compiled there file by file becomes one file to load.
 //
-//     dist/lib/*.cjs          the code, in CommonJS; what several entries have in common is in netmux.cjs
+//     dist/lib/*.cjs          the code, in CommonJS; what several entries have in common is in netmux.cjs, and in server.cjs and
+//                             node-engine.cjs what is loaded when it is first used
 //     dist/<entry>.cjs, .js   the same module for `require` and for `import`: one copy of the code and of its state for both
 //     dist/types/**           the declarations that the entries reach; dist/<entry>.d.ts, .d.cts pass them on
 //
@@ -9,10 +10,26 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, st
 import { basename, dirname, join, relative } from 'node:path';
 import { rolldown } from 'rolldown';
 import ts from 'typescript';
+import { deferRequires } from './deferred-requires.mjs';
 import { root } from './toolchain.mjs';
 
 const COMPILED = join(root, 'out/src');
 const DIST = join(root, 'dist');
+
+/**
+ * Half of the code, in files that are loaded when they are first used: the engine for where there is no addon, and of the server what a
+ * server needs when it is made. Its classes are no part of that: programs extend them before anything else.
+ */
+const DEFERRED = [
+  { name: 'node-engine', test: /\/engine\/node-/, priority: 1 },
+  { name: 'server', test: /\/server\/(?!(multiplex-server|configured-server|hooks|client|fatal|serve|connection-class)\.js)/, priority: 1 },
+];
+
+/** Modules of Node's that it has not loaded by itself, and that nothing needs before it is used. Streams alone, behind `net`, take 2 ms. */
+const DEFERRED_OF_NODE = new Set(['net', 'dgram', 'worker_threads', 'dns/promises', 'timers/promises', 'child_process', 'module']);
+
+const isDeferred = (module) =>
+  DEFERRED_OF_NODE.has(module.replace(/^node:/, '')) || DEFERRED.some(({ name }) => module.endsWith(`/${name}.cjs`));
 
 const HASHBANG = /^#!.*\n/;
 
@@ -53,21 +70,23 @@ async function code(entries) {
     input: Object.fromEntries(entries.map(({ name, source }) => [name, join(COMPILED, `${source}.js`)])),
     platform: 'node',
     external: /^node:/,
+    // Files may export more than an entry does: what other files of dist/lib/ need.
+    preserveEntrySignatures: 'allow-extension',
     cwd: root,
   });
   const { output } = await build.generate({
     format: 'cjs',
     exports: 'named',
     entryFileNames: 'lib/[name].cjs',
-    // One file for all that entries share: calls between files take a detour, and some of these are made for every byte that comes.
-    codeSplitting: { groups: [{ name: 'netmux', minShareCount: 2 }] },
+    // One file for all else that entries share: calls between files take a detour, and some of these are made for every byte that comes.
+    codeSplitting: { includeDependenciesRecursively: false, groups: [...DEFERRED, { name: 'netmux', minShareCount: 2 }] },
     chunkFileNames: 'lib/[name].cjs',
     // The declarations have them.
     comments: false,
   });
   await build.close();
   return output.flatMap((file) => [
-    [file.fileName, file.code.replace(HASHBANG, '')],
+    [file.fileName, deferRequires(file.code.replace(HASHBANG, ''), isDeferred)],
     ...(file.isEntry
       ? faces(
           entries.find(({ name }) => name === file.name),
