@@ -5,6 +5,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { root, run } from './toolchain.mjs';
 
@@ -15,6 +16,9 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
+
+/** That are started, and ended in four ways. */
+const WORKERS = '100';
 
 const BUFFER_BYTES = 2 ** 28;
 const PART_TIMEOUT_MS = 6 * 60 * 60_000;
@@ -30,8 +34,10 @@ const PARTS = {
   'core-asan-ubsan': () => core('--sanitize=address,undefined'),
   'core-tsan': () => core('--sanitize=thread'),
   valgrind: () => core('--valgrind'),
-  /** T02, T44: the addon under Node. Leaks are looked for in the core by itself: Node, too, leaves memory at its end. */
+  /** T44: the addon under Node. Some versions of Node leave memory at their end, so leaks are looked for in two parts of their own. */
   'node-asan-ubsan': () => suite(),
+  /** T02, T39: environments that end with all that they have open. The core's own tests look for leaks, too. */
+  leaks: () => leaks(),
   /** T28: what the core takes in. */
   fuzz: () => {
     const { status, output } = script('fuzz.mjs', `--seconds=${values.seconds}`);
@@ -63,10 +69,34 @@ function core(option) {
 }
 
 function suite() {
-  const built = script('build-cmake.mjs', '--sanitize=address,undefined');
-  if (built.status !== 0) return { figure: 'not built', failed: true, output: built.output };
-  const environment = built.output.trim().split('\n').at(-1).split(' ');
-  return vitest(values.tests.split(','), { ...process.env, ...Object.fromEntries(environment.map(variable)) });
+  const built = sanitized('address,undefined');
+  return built.environment === undefined ? built : vitest(values.tests.split(','), built.environment);
+}
+
+/** The environment in which Node runs with the addon built so; where that fails, the part's outcome. */
+function sanitized(sanitizers) {
+  const { status, output } = script('build-cmake.mjs', `--sanitize=${sanitizers}`);
+  if (status !== 0) return { figure: 'not built', failed: true, output };
+  const variables = output.trim().split('\n').at(-1).split(' ');
+  return { environment: { ...process.env, ...Object.fromEntries(variables.map(variable)) } };
+}
+
+function leaks() {
+  const built = sanitized('address');
+  if (built.environment === undefined) return built;
+  const { status, output } = node(['test/mux/programs/worker-leaks.mjs', WORKERS], {
+    ...built.environment,
+    ASAN_OPTIONS: 'detect_leaks=1',
+    NETMUX_ENGINE: 'native',
+    NETMUX_LIBRARY: pathToFileURL(join(root, 'dist/index.js')).href,
+  });
+  const [, before, after] = /"descriptors":(\d+).*"descriptors":(\d+)/.exec(output) ?? [];
+  const leaked = /SUMMARY: \w+Sanitizer: (.*)/.exec(output)?.[1] ?? 'nothing leaked';
+  return {
+    figure: `${WORKERS} workers, ${before} descriptors before and ${after} after, ${leaked}`,
+    failed: status !== 0 || before !== after,
+    output,
+  };
 }
 
 function variable(text) {

@@ -41,6 +41,13 @@ describeEngines('worker threads', (engine) => {
   it.each(['exit', 'throw'])('a worker may end by %s at every stage', async (way) => {
     expect(await start(engine, 'worker-exit', [way, ...stages]).ending()).toMatchObject({ code: 0, signal: null, stdout: 'ok\n' });
   });
+
+  it('leave no descriptor behind, ended with handles of each kind and output that nobody takes', async () => {
+    const { code, stdout, stderr } = await start(engine, 'worker-leaks', ['12']).ending();
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const { first, last } = JSON.parse(stdout);
+    expect(last.descriptors).toBe(first.descriptors);
+  });
 });
 
 describeEngines('two copies of the package in one process', (engine) => {
