@@ -1,25 +1,43 @@
-// Looks at the binaries in prebuilds/: `npm run check:prebuilds`; with --all every platform's has to be there, as for a release. --in=FOLDER
-// looks at those of an unpacked package.
+// Looks at the binaries in prebuilds/: `npm run check:prebuilds`; with --all every platform's has to be there, and be the cross compiler's, as
+// for a release. --in=FOLDER looks at those of an unpacked package.
 // Each has to be for the platform that its place says, to ask for no younger C or C++ library than we promise, and to be hardened.
-import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { nativeSources } from './build-native.mjs';
+import { readMachO } from './mach-o.mjs';
 import { PLATFORMS, prebuiltFileOf } from './platforms.mjs';
 import { root, run } from './toolchain.mjs';
 
 /** Node 20's own builds ask for these. */
 const SYMBOL_FLOOR = { GLIBC: '2.28', GLIBCXX: '3.4.21', CXXABI: '1.3.9' };
 
+/** Parts of the C library. What a release ships asks for nothing else; whatever this machine's compiler made wants its C++ library, too. */
+const C_LIBRARY = /^(lib(c|pthread|m|dl)\.so(\.\d+)?|ld-linux[\w-]*\.so\.\d+)$/;
+
 /** Of macOS; Node 20's own builds ask for this, and for no less on arm64. */
 const OLDEST_MACOS = 11;
+
+/** All that macOS has to bring. */
+const MACOS_LIBRARY = '/usr/lib/libSystem.B.dylib';
+
+/** What Node has in its process: Node-API, libuv, and of the C++ library what every libc++ of macOS 11 and later exports. */
+const IN_THE_PROCESS = [
+  /^_(napi|node_api|uv)_\w+$/,
+  /^__Z(nwm|nam)(RKSt9nothrow_t)?$/,
+  /^__Zd[al]Pv$/,
+  /^__ZSt7nothrow$/,
+  /^__ZNSt3__112basic_stringIcNS_11char_traitsIcEENS_9allocatorIcEEE(7reserveEm|6resizeEmc|6appendEPKc|9push_backEc)$/,
+];
+
+/** Node finds these by name; whatever else were visible could take the place of another addon's. */
+const ENTRY_POINTS = ['_napi_register_module_v1', '_node_api_module_get_api_version_v1'];
 
 /** A package with all binaries stays below 500 KB. */
 const MAX_BYTES = 256 * 1024;
 
 const MACHINES = { x64: 'Advanced Micro Devices X86-64', arm64: 'AArch64' };
 const MACH_O_CPUS = { x64: 0x01000007, arm64: 0x0100000c };
-const LC_BUILD_VERSION = 0x32;
 
 const { values } = parseArgs({ options: { all: { type: 'boolean', default: false }, in: { type: 'string', default: root } } });
 const problems = [];
@@ -69,6 +87,10 @@ function elfProblems(file, arch, libc) {
     else if (isYounger(number, SYMBOL_FLOOR[family])) problems.push(`asks for ${version}; the floor is ${SYMBOL_FLOOR[family]}`);
   }
 
+  for (const [, library] of values.all ? stdout.matchAll(/\(NEEDED\).*\[(.+)\]/g) : []) {
+    if (!C_LIBRARY.test(library)) problems.push(`needs ${library}: made by this machine's compiler, not by \`npm run prebuild:cross\``);
+  }
+
   if (!/\bDYN\b/.test(stdout)) problems.push('is not position-independent');
   if (/\bTEXTREL\b/.test(stdout)) problems.push('has relocations in its code');
   if (!/GNU_RELRO/.test(stdout)) problems.push('has no RELRO');
@@ -85,22 +107,20 @@ function isYounger(version, floor) {
   return different !== undefined && (a[different] ?? 0) > (b[different] ?? 0);
 }
 
-/** The load commands follow a header of 32 bytes: command, length, and in the one sought the platform and the oldest system. */
 function machOProblems(file, arch) {
-  const head = Buffer.alloc(4096);
-  const descriptor = openSync(file);
-  readSync(descriptor, head);
-  closeSync(descriptor);
-  if (head.readUInt32LE(0) !== 0xfeedfacf) return ['is no Mach-O file'];
+  const binary = readMachO(file);
+  if (binary === undefined) return ['is no Mach-O file'];
   const problems = [];
-  if (head.readUInt32LE(4) !== MACH_O_CPUS[arch]) problems.push('is for another processor');
-  for (let at = 32, left = head.readUInt32LE(16); left > 0 && at + 16 <= head.length; left -= 1) {
-    if (head.readUInt32LE(at) === LC_BUILD_VERSION) {
-      const oldest = head.readUInt32LE(at + 12) >>> 16;
-      if (oldest > OLDEST_MACOS) problems.push(`asks for macOS ${oldest}; the floor is ${OLDEST_MACOS}`);
-      return problems;
-    }
-    at += head.readUInt32LE(at + 4);
+  if (binary.cpu !== MACH_O_CPUS[arch]) problems.push('is for another processor');
+  if (binary.oldest === undefined) problems.push('does not say which macOS it needs');
+  else if (binary.oldest > OLDEST_MACOS) problems.push(`asks for macOS ${binary.oldest}; the floor is ${OLDEST_MACOS}`);
+  for (const library of binary.libraries) if (library !== MACOS_LIBRARY && values.all) problems.push(`needs ${library}`);
+  for (const name of binary.wanted) {
+    if (!IN_THE_PROCESS.some((pattern) => pattern.test(name))) problems.push(`expects ${name} in the process`);
   }
-  return [...problems, 'does not say which macOS it needs'];
+  for (const name of ENTRY_POINTS) if (!binary.exported.includes(name)) problems.push(`does not export ${name}`);
+  for (const name of binary.exported) if (!ENTRY_POINTS.includes(name)) problems.push(`exports ${name}`);
+  // Without one an arm64 Mac loads nothing.
+  if (arch === 'arm64' && !binary.signed) problems.push('is not signed');
+  return problems;
 }

@@ -108,9 +108,14 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'netmux-pack-'));
   // Also for the user that has no rights in here.
   chmodSync(folder, 0o755);
+  // The tests make one of their own in its place; this one may be the release's.
+  if (existsSync(join(root, ownBinary))) cpSync(join(root, ownBinary), join(folder, 'own.node'), { preserveTimestamps: true });
 });
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => {
+  if (existsSync(join(folder, 'own.node'))) cpSync(join(folder, 'own.node'), join(root, ownBinary), { preserveTimestamps: true });
+  rmSync(folder, { recursive: true, force: true });
+});
 
 describe.runIf(nativeRequired || nativeFailure === undefined)('the packed package', () => {
   let packed: Packed;

@@ -17,6 +17,26 @@ const FILES = [
   'prebuilds/darwin-arm64/netmux.node',
 ];
 
+/** As little of a binary for arm64 Macs as the check looks at. */
+function machO(has: { oldest: number; library: string; exported: string[]; wanted: string[] }): Buffer {
+  const words = (...values: number[]) => Buffer.from(Uint32Array.from(values).buffer);
+  const symbols = [
+    ...has.exported.map((name) => ({ name, type: 0x0f, place: 0 })),
+    ...has.wanted.map((name) => ({ name, type: 0x01, place: 0xfe00 })),
+  ];
+  const library = Buffer.concat([Buffer.from(has.library), Buffer.alloc(8 - (has.library.length % 8))]);
+  const commands = [words(0x32, 24, 1, has.oldest << 16, 0, 0), Buffer.concat([words(0xc, 24 + library.length, 24, 0, 0, 0), library])];
+  const first = 32 + Buffer.concat(commands).length + 24;
+  const names = first + symbols.length * 16;
+  commands.push(words(0x2, 24, first, symbols.length, names, 0));
+  const table = symbols.map(({ type, place }, index) => {
+    const before = symbols.slice(0, index).reduce((sum, { name }) => sum + name.length + 1, 0);
+    return words(before, type | (place << 16), 0, 0);
+  });
+  const header = words(0xfeedfacf, 0x0100000c, 0, 6, commands.length, first - 32, 0, 0);
+  return Buffer.concat([header, ...commands, ...table, Buffer.from(symbols.map(({ name }) => `${name}\0`).join(''))]);
+}
+
 describe('the check of the binaries', () => {
   let folder: string;
 
@@ -57,6 +77,26 @@ describe('the check of the binaries', () => {
     expect(problems.some((problem) => problem.startsWith('prebuilds/linux-x64/netmux.musl.node: '))).toBe(true);
   });
 
+  it('refuses one for macOS that asks for more than is there', async () => {
+    const file = 'prebuilds/darwin-arm64/netmux.node';
+    place(file);
+    const wanted = ['__Znwm', '_napi_create_array', '__ZNSt3__18to_charsEPcS0_d'];
+    writeFileSync(
+      join(folder, file),
+      machO({ oldest: 13, library: '/opt/lib/libssl.dylib', exported: ['_napi_register_module_v1'], wanted }),
+    );
+    const { problems } = await check('--all');
+    expect(problems.filter((problem) => problem.startsWith(file))).toEqual(
+      [
+        'asks for macOS 13; the floor is 11',
+        'needs /opt/lib/libssl.dylib',
+        'expects __ZNSt3__18to_charsEPcS0_d in the process',
+        'does not export _node_api_module_get_api_version_v1',
+        'is not signed',
+      ].map((problem) => `${file}: ${problem}`),
+    );
+  });
+
   describe.runIf(process.platform === 'linux' && (nativeRequired || nativeFailure === undefined))('with a binary', () => {
     const addon = join(root, 'build/Release/netmux.node');
 
@@ -67,6 +107,12 @@ describe('the check of the binaries', () => {
       const { problems } = await check();
       expect(problems.join('\n')).toMatch(new RegExp(`linux-${other}/netmux\\.glibc\\.node: is for \\S`));
       expect(problems.join('\n')).toMatch(/netmux\.musl\.node: asks for GLIBC_\d[\d.]*, which musl does not have/);
+    });
+
+    it("refuses this machine's own for a release", async () => {
+      place(`prebuilds/linux-${process.arch}/netmux.glibc.node`, addon);
+      const { problems } = await check('--all');
+      expect(problems.join('\n')).toMatch(/netmux\.glibc\.node: needs libstdc\+\+\.so\.6: made by this machine's compiler/);
     });
 
     it('finds the build hardened: if it has a fault, then the age of the C library alone', async () => {
