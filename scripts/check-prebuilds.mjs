@@ -93,6 +93,10 @@ function elfProblems(file, arch, libc) {
 
   if (!/\bDYN\b/.test(stdout)) problems.push('is not position-independent');
   if (/\bTEXTREL\b/.test(stdout)) problems.push('has relocations in its code');
+  // Both are jumped to when the binary is loaded and unloaded.
+  for (const [, name, address] of arch === 'arm64' ? stdout.matchAll(/\((INIT|FINI)\)\s+0x([0-9a-f]+)/g) : []) {
+    if (Number.parseInt(address, 16) % 4 !== 0) problems.push(`has its ${name} at 0x${address}, where no instruction can be`);
+  }
   if (!/GNU_RELRO/.test(stdout)) problems.push('has no RELRO');
   if (!/BIND_NOW|Flags:.*\bNOW\b/.test(stdout)) problems.push('binds lazily, so that RELRO does not cover its calls');
   const stack = /GNU_STACK(?:\s+0x[0-9a-f]+){5}\s+(\S+)/.exec(stdout)?.[1];

@@ -25,8 +25,7 @@ const MUSL_NODE = {
 const CARRIES_A_PROGRAM = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2:';
 
 const MADE = join(root, '.cache/try-prebuilt');
-const ARM64_LIBRARIES = '/usr/aarch64-linux-gnu/lib';
-const X64_LIBRARIES = '/usr/lib/x86_64-linux-gnu';
+const LIBRARIES = '/usr/lib/x86_64-linux-gnu';
 
 /** What each needs of Debian, and the command that is Node there. */
 const RUNS = {
@@ -34,10 +33,7 @@ const RUNS = {
   'linux-x64-musl': { packages: 'musl libstdc++6 libgcc-s1', command: muslNode },
   // There is no Node for arm64 and musl. This one is for glibc, which takes the place of musl: what runs is the binary's own code, not its
   // C library's.
-  'linux-arm64-musl': {
-    packages: 'qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross',
-    command: () => emulatedNode(['-E', `LD_LIBRARY_PATH=${folderOf('linux-arm64-musl', { 'libc.so': `${ARM64_LIBRARIES}/libc.so.6` })}`]),
-  },
+  'linux-arm64-musl': { packages: 'qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross', command: nodeForGlibc },
 };
 
 /** An emulated Node takes seconds to start. */
@@ -107,11 +103,19 @@ function emulatedNode(options = []) {
   return ['qemu-aarch64-static', '-L', '/usr/aarch64-linux-gnu', ...options, join(fetchPackage(ARM64_NODE), 'bin/node')];
 }
 
+/** The binary asks for musl's name. An empty library has it; what the binary needs of it glibc has, and Node has brought that already. */
+async function nodeForGlibc() {
+  const libraries = folderOf('linux-arm64-musl', {});
+  writeFileSync(join(libraries, 'empty.c'), '');
+  await zig(['cc', '-target', 'aarch64-linux-gnu', '-nostdlib', '-shared', '-o', join(libraries, 'libc.so'), join(libraries, 'empty.c')]);
+  return emulatedNode(['-E', `LD_LIBRARY_PATH=${libraries}`]);
+}
+
 /** That Node asks for libstdc++, which only glibc's systems have here: see cross/glibc_names.cc. */
 async function muslNode() {
   const libraries = folderOf('linux-x64-musl', {
-    'libstdc++.so.6': `${X64_LIBRARIES}/libstdc++.so.6`,
-    'libgcc_s.so.1': `${X64_LIBRARIES}/libgcc_s.so.1`,
+    'libstdc++.so.6': `${LIBRARIES}/libstdc++.so.6`,
+    'libgcc_s.so.1': `${LIBRARIES}/libgcc_s.so.1`,
   });
   const names = join(libraries, 'ld-linux-x86-64.so.2');
   await zig(['c++', '-target', 'x86_64-linux-musl', '-nostdlib++', '-shared', '-fPIC', '-O1', '-o', names, 'scripts/cross/glibc_names.cc']);
