@@ -21,7 +21,23 @@ async function refused(words: readonly string[], cwd: string) {
   return ending;
 }
 
+/** Users and groups are looked up by the addon. */
+const itWithAddon = it.skipIf(!engines.includes('native'));
+
 describe.each(starts)('a server that cannot start (%s)', (start) => {
+  const refusedInFile = async (_what: string, text: string, complaint: string) => {
+    const folder = temporaryDirectory();
+    writeFileSync(join(folder, 'x.conf'), text);
+    const ending = await refused(['--conf_file', 'x.conf', '--pid_file', 'pid', '--log_file', 'log', start], folder);
+    expect(ending).toMatchObject({ code: 1, stdout: 'loaded\n', stderr: `${complaint}\n` });
+  };
+
+  const refusedOnCommandLine = async (_what: string, words: readonly string[], complaint: string | RegExp) => {
+    const ending = await refused([...words, '--pid_file', 'pid', '--log_file', 'log', start], temporaryDirectory());
+    const stderr = typeof complaint === 'string' ? `${complaint}\n` : expect.stringMatching(complaint);
+    expect(ending).toMatchObject({ code: 1, stdout: 'loaded\n', stderr });
+  };
+
   it.each([
     ['an unknown option', 'port 0\nbogus 1\n', 'x.conf:2: bogus: unknown option'],
     ['a misspelt one', '\n\n--log_levle 1\n', 'x.conf:3: log_levle: unknown option (did you mean log_level?)'],
@@ -39,14 +55,12 @@ describe.each(starts)('a server that cannot start (%s)', (start) => {
       'x.conf:2: deny: "(" is no regular expression that JavaScript understands: Unterminated group',
     ],
     ['a bad block of addresses', 'cidr_deny 10.0.0.0/99\n', 'x.conf:1: cidr_deny: "10.0.0.0/99" has a prefix that is not 0 to 32'],
+  ])('%s in the configuration file: its place, before anything is done', refusedInFile);
+
+  itWithAddon.each([
     ['a user that nobody is', 'user no_such_user\n', 'x.conf:1: user: No such user "no_such_user"'],
     ['a group that is none', 'group no_such_group\n', 'x.conf:1: group: No such group "no_such_group"'],
-  ])('%s in the configuration file: its place, before anything is done', async (_what, text, complaint) => {
-    const folder = temporaryDirectory();
-    writeFileSync(join(folder, 'x.conf'), text);
-    const ending = await refused(['--conf_file', 'x.conf', '--pid_file', 'pid', '--log_file', 'log', start], folder);
-    expect(ending).toMatchObject({ code: 1, stdout: 'loaded\n', stderr: `${complaint}\n` });
-  });
+  ])('%s in the configuration file: its place, before anything is done', refusedInFile);
 
   it.each([
     ['an unknown option', ['--prot', '7000'], '--prot: unknown option (did you mean --port?)'],
@@ -66,14 +80,14 @@ describe.each(starts)('a server that cannot start (%s)', (start) => {
     ['a log function that is no method', ['--log_function', 'no_such'], '--log_function: this server has no method no_such'],
     ['a broken regular expression', ['--allow', '['], /^--allow: "\[" is no regular expression that JavaScript understands: .+\n$/],
     ['a bad block of addresses', ['--cidr_allow', '10.0.0'], /^--cidr_allow: "10\.0\.0" .+\n$/],
-    ['a user that nobody is', ['--user', 'no_such_user'], '--user: No such user "no_such_user"'],
     ['a file that is not there', ['--conf_file', 'none.conf'], `--conf_file: Couldn't open conf "none.conf" [no such file or directory]`],
     ['a file that cannot be read', ['--conf_file', '.'], `--conf_file: Couldn't open conf "." [illegal operation on a directory]`],
-  ])('%s on the command line: the name of the option, before anything is done', async (_what, words, complaint) => {
-    const ending = await refused([...words, '--pid_file', 'pid', '--log_file', 'log', start], temporaryDirectory());
-    const stderr = typeof complaint === 'string' ? `${complaint}\n` : expect.stringMatching(complaint);
-    expect(ending).toMatchObject({ code: 1, stdout: 'loaded\n', stderr });
-  });
+  ])('%s on the command line: the name of the option, before anything is done', refusedOnCommandLine);
+
+  itWithAddon.each([['a user that nobody is', ['--user', 'no_such_user'], '--user: No such user "no_such_user"']])(
+    '%s on the command line: the name of the option, before anything is done',
+    refusedOnCommandLine,
+  );
 
   it('a port in use: one line names it, and no pid file stays', async () => {
     const busy = createServer().listen(0, '127.0.0.1');
@@ -92,7 +106,7 @@ describe.each(starts)('a server that cannot start (%s)', (start) => {
     });
   });
 
-  it.skipIf(!engines.includes('native'))('the pid file of a living process, which is left alone', async () => {
+  itWithAddon('the pid file of a living process, which is left alone', async () => {
     const folder = temporaryDirectory();
     const { pid } = sleeper();
     writeFileSync(join(folder, 'pid'), `${pid}\n`);
@@ -105,7 +119,7 @@ describe.each(starts)('a server that cannot start (%s)', (start) => {
     expect(readFileSync(join(folder, 'pid'), 'utf8')).toBe(`${pid}\n`);
   });
 
-  it.skipIf(!engines.includes('native'))('what is no pid file, which is left alone', async () => {
+  itWithAddon('what is no pid file, which is left alone', async () => {
     const folder = temporaryDirectory();
     writeFileSync(join(folder, 'pid'), 'precious\n');
     const ending = await refused(['--port=0', '--pid_file', 'pid', '--log_level=0', start], folder);
@@ -118,23 +132,20 @@ describe.each(starts)('a server that cannot start (%s)', (start) => {
   });
 });
 
-it.skipIf(!engines.includes('native'))(
-  'the pid file of a dead process is nobody’s: the server starts, also in the background',
-  async () => {
-    const folder = temporaryDirectory();
-    const { pid, kill } = sleeper();
-    writeFileSync(join(folder, 'pid'), `${pid}\n`);
-    await kill();
-    const { code } = await startCommand([modulePath('loaded.mjs'), '--port=0', '--pid_file', 'pid', '--background'], {
-      cwd: folder,
-    }).ending();
-    expect(code).toBe(0);
-    const server = Number(readFileSync(join(folder, 'pid'), 'utf8'));
-    expect(isAlive(server)).toBe(true);
-    process.kill(server, 'SIGTERM');
-    await eventually('it has ended', () => !isAlive(server));
-  },
-);
+itWithAddon('the pid file of a dead process is nobody’s: the server starts, also in the background', async () => {
+  const folder = temporaryDirectory();
+  const { pid, kill } = sleeper();
+  writeFileSync(join(folder, 'pid'), `${pid}\n`);
+  await kill();
+  const { code } = await startCommand([modulePath('loaded.mjs'), '--port=0', '--pid_file', 'pid', '--background'], {
+    cwd: folder,
+  }).ending();
+  expect(code).toBe(0);
+  const server = Number(readFileSync(join(folder, 'pid'), 'utf8'));
+  expect(isAlive(server)).toBe(true);
+  process.kill(server, 'SIGTERM');
+  await eventually('it has ended', () => !isAlive(server));
+});
 
 describe('a module', () => {
   const cases: readonly [what: string, name: string, text: string | undefined, complaint: RegExp][] = [
