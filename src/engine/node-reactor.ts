@@ -10,6 +10,7 @@ import { Reactor } from './reactor/reactor.js';
 
 /** The reactor whose turns are begun by an event of Node's, in place of a wake-up of a poller. */
 export class NodeReactor extends Reactor implements NodeTurn {
+  readonly hasKernel = true;
   readonly #origin_ms = performance.now();
   readonly #alarm = new NodeAlarm(this.timers, this);
 

@@ -17,6 +17,9 @@ import { isThenable } from './thenable.js';
 /** A long batch asks for the time again after so many records (a power of two). */
 const RECORDS_PER_CLOCK = 64;
 
+/** A batch that takes longer is noticed by whoever waits for the next one: several times what a game or a call may be late. */
+const SLOW_BATCH_MS = 50;
+
 /** What the read slab is filled with after each batch, in debug mode, for whoever still looks at it. */
 const EXPIRED_BYTE = 0xdb;
 
@@ -31,6 +34,8 @@ export class Dispatcher {
   readonly lifecycle: Lifecycle;
   readonly output: Output;
   readonly budget: Budget;
+  /** How long callbacks have kept the loop: in all, in the longest batch, and in how many batches for too long. */
+  readonly pace = { busyMs: 0, longestBatchMs: 0, slowBatches: 0 };
   readonly #records: Int32Array;
   readonly #generation: Int32Array;
   readonly #state: Uint8Array;
@@ -84,6 +89,7 @@ export class Dispatcher {
     const { slots } = this;
     this.#next = 0;
     this.#count = count;
+    const begun = this.engine.memory.clock[0]!;
     slots.timers.inBatch = true;
     slots.ring.join();
     while (this.#next < this.#count) {
@@ -97,7 +103,15 @@ export class Dispatcher {
     slots.ring.settle();
     this.budget.look();
     slots.timers.inBatch = false;
+    this.#account(this.engine.now() - begun);
     if (this.#isDebugging && this.engine.name === 'native') this.#overwriteInput();
+  }
+
+  #account(tookMs: number): void {
+    const { pace } = this;
+    pace.busyMs += tookMs;
+    if (tookMs > pace.longestBatchMs) pace.longestBatchMs = tookMs;
+    if (tookMs >= SLOW_BATCH_MS) pace.slowBatches += 1;
   }
 
   #deliver(): void {

@@ -17,6 +17,11 @@ export interface EngineStats {
   readonly timers: number;
   /** UNIX datagrams over 65,535 bytes, which were thrown away. */
   readonly datagramsTooLong: number;
+  /** Milliseconds that callbacks took until they returned, what they await not included: in all, and those of the longest batch. */
+  readonly busyMs: number;
+  readonly longestBatchMs: number;
+  /** Batches of 50 ms and more: everybody else waited so long. */
+  readonly slowBatches: number;
 }
 
 /** What a multiplexer can tell of itself: a plain object, of this moment. */
@@ -47,7 +52,7 @@ export interface MuxStats {
 
 /** Adds what is open to what was counted. It costs a pass over the handles. */
 export function statsOf(mux: Mux): MuxStats {
-  const { slots, engine } = mux.dispatcher;
+  const { slots, engine, pace } = mux.dispatcher;
   const { totals } = mux.run;
   const { traffic, unsent, counters } = slots.memory;
   const refused = Float64Array.from(totals.refused);
@@ -82,6 +87,7 @@ export function statsOf(mux: Mux): MuxStats {
       acceptPauses: counters[Counter.AcceptPauses]!,
       timers: counters[Counter.Timers]!,
       datagramsTooLong: counters[Counter.DatagramsTooLong]!,
+      ...pace,
     },
   };
 }

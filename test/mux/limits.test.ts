@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { type Handle, type Listener, Mux, type MuxCallbacks, type MuxOptions, type Refused } from '../../src/index.js';
 import { describeEngines } from '../engines.js';
 import { Peer } from './peer.js';
-import { eventually, failureOf, openMux, openScene, temporaryDirectory } from './scene.js';
+import { block, eventually, failureOf, openMux, openScene, temporaryDirectory } from './scene.js';
 
 /** How a client's connection came out: it was welcomed, or ended before. */
 async function knock(port: number, options: { readonly from?: string; readonly to?: string } = {}): Promise<string> {
@@ -183,6 +183,26 @@ describeEngines('limits of time', (engine) => {
     expect(performance.now() - last).toBeGreaterThanOrEqual(149);
     expect(code).toBe('NETMUX_IDLE_TIMEOUT');
     expect(counted).toEqual([['idle', 1]]);
+  });
+
+  it('who speaks while a callback blocks for longer than idleTimeout is not idle', async () => {
+    const scene = await openScene(engine, {
+      mux: { idleTimeout: 0.6 },
+      steps: {
+        mux_input(_, fh, data) {
+          fh.write(data.take());
+          if (fh !== blocker.fh) return;
+          // It reaches the kernel at once, and nobody looks.
+          void patient.peer.send('here');
+          block(1000);
+        },
+      },
+    });
+    const blocker = await scene.client();
+    const patient = await scene.client();
+    await blocker.peer.send('block');
+    await patient.peer.expect('here');
+    expect(scene.mux.stats().closed.idle).toBe(0);
   });
 
   it('idleTimeout does not count the time of a pause', async () => {

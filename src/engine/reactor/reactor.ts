@@ -69,6 +69,9 @@ export abstract class Reactor implements ReactorTurn, Batch {
     this.timers = new Timers(this.memory, this);
   }
 
+  /** Whether what a peer has sent may wait in a kernel, where nobody here sees it. */
+  abstract readonly hasKernel: boolean;
+
   /** Milliseconds, with fractions, since the engine's origin. */
   abstract now(): number;
 

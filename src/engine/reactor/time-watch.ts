@@ -15,6 +15,8 @@ export interface Present {
 
 /** How long one connection may take: the counterpart of `native/time_limits.h`. Times are Int32 milliseconds that wrap. */
 export class TimeWatch {
+  /** The poll of Node's behind which it seemed to stand still; 0 = it did not. */
+  suspectedIn = 0;
   readonly #words: Float64Array;
   readonly #opened: number;
   #active: number;
@@ -40,6 +42,7 @@ export class TimeWatch {
   /** Bytes were received or sent. */
   moved(now: number): void {
     this.#active = now;
+    this.suspectedIn = 0;
   }
 
   /** The application reads again: the time before is not the peer's fault. */

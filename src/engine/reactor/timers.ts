@@ -8,6 +8,8 @@ interface Clockwork {
   now(): number;
   /** Whether the application has paused the slot. */
   isPaused(slot: number): boolean;
+  /** Whether a peer's bytes can lie in the kernel, where no turn has seen them yet. */
+  readonly hasKernel: boolean;
 }
 
 /** A slot may have both of its records, `Timer` and `Expired`, in one batch. */
@@ -22,6 +24,9 @@ export class Timers {
   readonly #watches = new Map<number, TimeWatch>();
   /** From the beginning of a turn that delivers them to the last due timer. */
   #delivering = false;
+  /** How often Node has polled since it was first of interest. */
+  #polls = 1;
+  #polling: NodeJS.Immediate | undefined;
 
   constructor(memory: SharedMemory, reactor: Clockwork) {
     this.#memory = memory;
@@ -93,7 +98,9 @@ export class Timers {
       }
       if (watch !== undefined) {
         const look = this.#look(slot, watch, now);
-        if (look.reached !== Expiry.None) {
+        if (look.reached !== Expiry.None && this.#isHasty(watch, look.reached)) {
+          next = (now + 1) | 0 || 1;
+        } else if (look.reached !== Expiry.None) {
           // Whoever hears of it closes the connection: it is not watched over any more.
           this.#watches.delete(slot);
           this.#record(records, count++, slot, RecordKind.Expired, look.reached);
@@ -112,6 +119,22 @@ export class Timers {
     const paused = this.#reactor.isPaused(slot);
     const unfinished = (interest[slot]! & Interest.Unfinished) !== 0 || unsent[slot]! > 0;
     return watch.look({ paused, unfinished, received: traffic[2 * slot]!, sent: traffic[2 * slot + 1]! }, now);
+  }
+
+  /**
+   * Whether the connection has to be looked at again when Node has polled once more: where a callback took long, what the peer sent
+   * meanwhile is still the kernel's.
+   */
+  #isHasty(watch: TimeWatch, reached: Expiry): boolean {
+    if (!this.#reactor.hasKernel || (reached !== Expiry.Idle && reached !== Expiry.FirstByte)) return false;
+    if (watch.suspectedIn !== 0) return watch.suspectedIn === this.#polls;
+    watch.suspectedIn = this.#polls;
+    // From the phase after polling it runs in the next one.
+    this.#polling ??= setImmediate(() => {
+      this.#polling = undefined;
+      this.#polls += 1;
+    });
+    return true;
   }
 
   #record(records: Int32Array, index: number, slot: number, kind: RecordKind, a: number): void {
