@@ -1,4 +1,4 @@
-/** Clients: honest ones, which check what they get and time it, and the means to make others. */
+/** Clients: honest ones, which check what they get, and the means to make others. Those that take times are a `Prober`'s. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -57,44 +57,13 @@ export function exchange(socket: Socket, message: Buffer): Promise<boolean> {
   });
 }
 
-/** Times in milliseconds. */
-export class Latencies {
-  readonly values: number[] = [];
-
-  /** Times what `work` takes, if it succeeds. */
-  async time(work: () => Promise<boolean>): Promise<boolean> {
-    const begun = performance.now();
-    const succeeded = await work();
-    if (succeeded) this.values.push(performance.now() - begun);
-    return succeeded;
-  }
-
-  quantile(share: number): number {
-    const sorted = this.values.toSorted((a, b) => a - b);
-    return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
-  }
-
-  get p99(): number {
-    return this.quantile(0.99);
-  }
-}
-
-/** What honest clients saw. */
-export interface Service {
-  readonly latencies: Latencies;
-  /** Messages that were not answered, or not as they have to be. */
-  readonly unanswered: number;
-}
-
-/** Clients that speak again and again, one message at a time, until `work` is done. */
-export async function served(sockets: readonly Socket[], pauseMs: number, work: () => Promise<unknown>): Promise<Service> {
-  const latencies = new Latencies();
+/** Clients that speak again and again, one message at a time, until `work` is done. @returns how many messages were not answered */
+export async function served(sockets: readonly Socket[], pauseMs: number, work: () => Promise<unknown>): Promise<number> {
   let unanswered = 0;
   let over = false;
   const speak = async (socket: Socket, number: number): Promise<void> => {
     for (let message = 0; !over; message += 1) {
-      const bytes = Buffer.from(`client ${number}, message ${message}\n`);
-      if (!(await latencies.time(() => exchange(socket, bytes)))) {
+      if (!(await exchange(socket, Buffer.from(`client ${number}, message ${message}\n`)))) {
         unanswered += 1;
         return;
       }
@@ -106,26 +75,5 @@ export async function served(sockets: readonly Socket[], pauseMs: number, work: 
     over = true;
   });
   await Promise.all(speakers);
-  return { latencies, unanswered };
-}
-
-/** New clients, one after the other, each for one message, until `work` is done. Timed is the way from `connect` to the answer. */
-export async function newcomersServed(port: number, pauseMs: number, work: () => Promise<unknown>): Promise<Service> {
-  const latencies = new Latencies();
-  let unanswered = 0;
-  let over = false;
-  const come = async (): Promise<void> => {
-    while (!over) {
-      const socket = openSocket(port);
-      if (!(await latencies.time(() => exchange(socket, Buffer.from('newcomer\n'))))) unanswered += 1;
-      socket.resetAndDestroy();
-      await sleep(pauseMs);
-    }
-  };
-  const coming = come();
-  await work().finally(() => {
-    over = true;
-  });
-  await coming;
-  return { latencies, unanswered };
+  return unanswered;
 }

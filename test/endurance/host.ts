@@ -1,17 +1,18 @@
-/** The server of a program, in a process of its own: `host.js NAME short|long`, started by `ServerProcess`. */
+/** The server of a program, in a process of its own: `host.js NAME FORM`, started by `ServerProcess`. */
 import { getHeapStatistics } from 'node:v8';
 import { Mux } from 'netmux';
-import { Notes } from './program.js';
+import { type Form, Notes } from './program.js';
 import { programs } from './programs.js';
 import type { Report } from './server-process.js';
 
-const [name, form] = process.argv.slice(2);
+const [name, text] = process.argv.slice(2);
 const program = programs.find((each) => each.name === name);
 if (program?.server === undefined || process.send === undefined) throw new Error('this is started by run.js');
 
 const notes = new Notes();
-const plan = program.server(notes, form === 'long');
-const mux = new Mux({ engine: 'native', ...plan.mux, warn: () => notes.add('warnings') });
+const form = JSON.parse(text!) as Form;
+const plan = program.server(notes, form);
+const mux = new Mux({ engine: form.engine, ...plan.mux, warn: () => notes.add('warnings') });
 mux.setCallbackObject(plan.callbacks);
 
 process.on('message', (word: string) => {

@@ -2,6 +2,14 @@
 import type { MuxCallbacks, MuxOptions } from 'netmux';
 import type { ServerProcess } from './server-process.js';
 
+/** How a program is run. */
+export interface Form {
+  readonly long: boolean;
+  readonly engine: 'native' | 'node';
+  /** The length of what has no end of its own; the program's own choice if it is not given. */
+  readonly seconds?: number;
+}
+
 /** Made in the server's process. */
 export interface ServerPlan {
   readonly mux?: MuxOptions;
@@ -49,8 +57,10 @@ export interface Program {
   readonly descriptors?: number;
   /** The server's environment, in addition to ours. A text is the reason why it cannot run here. */
   environment?(): NodeJS.ProcessEnv | string;
+  /** Why the pure-Node engine is not asked for it; both are unless given. */
+  readonly nativeOnly?: string;
   /** Without it there is no server but what the attack starts. */
-  server?(notes: Notes, long: boolean): ServerPlan;
+  server?(notes: Notes, form: Form): ServerPlan;
   attack(trial: Trial): Promise<void>;
 }
 
@@ -60,6 +70,9 @@ export interface Outcome {
   readonly number: string;
   readonly shows: string;
   readonly form: 'short' | 'long';
+  readonly engine: 'native' | 'node';
+  /** Where there is one: the same seed plays the same. */
+  readonly seed?: number;
   readonly verdict: 'held' | 'FAILED' | 'not run';
   readonly figures: readonly string[];
   /** What was not as it has to be. */
@@ -71,13 +84,20 @@ export interface Outcome {
 export class Trial {
   readonly figures: string[] = [];
   readonly failures: string[] = [];
+  seed: number | undefined;
 
   constructor(
     private readonly started: ServerProcess | undefined,
-    readonly long: boolean,
-    /** The length of what has no end of its own; the program's own choice if it is not given. */
-    readonly seconds: number | undefined,
+    readonly form: Form,
   ) {}
+
+  get long(): boolean {
+    return this.form.long;
+  }
+
+  get seconds(): number | undefined {
+    return this.form.seconds;
+  }
 
   get server(): ServerProcess {
     if (this.started === undefined) throw new Error('this program has no plan of a server');

@@ -5,12 +5,16 @@ import { clockJumps } from './programs/clock-jumps.js';
 import { descriptors } from './programs/descriptors.js';
 import { floodingPeer } from './programs/flooding-peer.js';
 import { gigabyte } from './programs/gigabyte.js';
+import { halfClose } from './programs/half-close.js';
 import { memoryReturns } from './programs/memory-returns.js';
 import { neverReading } from './programs/never-reading.js';
 import { resetStorm } from './programs/reset-storm.js';
 import { restart } from './programs/restart.js';
+import { reusedDescriptors } from './programs/reused-descriptors.js';
+import { shortCalls } from './programs/short-calls.js';
 import { slowloris } from './programs/slowloris.js';
 import { soak } from './programs/soak.js';
+import { threads } from './programs/threads.js';
 import { throwingCallbacks } from './programs/throwing-callbacks.js';
 import { timersAtOnce } from './programs/timers-at-once.js';
 
@@ -26,8 +30,12 @@ export const programs: readonly Program[] = [
   throwingCallbacks,
   timersAtOnce,
   gigabyte,
+  halfClose,
   memoryReturns,
   clockJumps,
   restart,
+  threads,
+  shortCalls,
+  reusedDescriptors,
   soak,
 ];

@@ -6,7 +6,8 @@
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { closed, Latencies, openSocket } from './clients.js';
+import { closed, openSocket } from './clients.js';
+import { Latencies } from './latencies.js';
 
 export interface ClientsPlan {
   readonly port: number;
@@ -163,6 +164,6 @@ if (!isMainThread) {
   if (regulars !== undefined) await clients.regulars(regulars);
   const { answered, crossed, ended, losses, latencies } = clients;
   const seconds = (performance.now() - begun) / 1000;
-  const experience: Experience = { answered, crossed, ended, losses, p99: latencies.p99, longest: latencies.quantile(1), seconds };
+  const experience: Experience = { answered, crossed, ended, losses, p99: latencies.p99, longest: latencies.longest, seconds };
   parentPort!.postMessage(experience);
 }

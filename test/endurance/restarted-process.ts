@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { Form } from './program.js';
 
 const SERVER = fileURLToPath(new URL('restarting-server.js', import.meta.url));
 
@@ -16,8 +17,8 @@ export class RestartedProcess {
   private readonly exit: Promise<unknown[]>;
   private stderr = '';
 
-  constructor() {
-    const env = { ...process.env, NODE_OPTIONS: '' };
+  constructor(engine: Form['engine']) {
+    const env = { ...process.env, NODE_OPTIONS: '', NETMUX_ENGINE: engine };
     this.child = spawn(process.execPath, [SERVER], { env, stdio: ['pipe', 'pipe', 'pipe'] });
     this.exit = once(this.child, 'exit');
     this.lines = createInterface(this.child.stdout!)[Symbol.asyncIterator]();

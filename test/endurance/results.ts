@@ -14,12 +14,13 @@ function commit(): string {
   return git('rev-parse', '--short', 'HEAD') + (changed === '' ? '' : '+');
 }
 
-/** Writes `test/endurance/results/NAME.json`, over what was there. */
+/** Writes `test/endurance/results/NAME.json`, `NAME-node.json` for the pure-Node engine, over what was there. */
 export function keepResult(outcome: Outcome, command: string): void {
   const processors = cpus();
   const machine = `Node ${process.version}, Linux ${release()}, ${processors.length} × ${processors[0]?.model ?? 'unknown'}`;
   const folder = join(ROOT, 'test/endurance/results');
   mkdirSync(folder, { recursive: true });
   const result = { ...outcome, date: new Date().toISOString(), commit: commit(), machine, command };
-  writeFileSync(join(folder, `${outcome.name}.json`), `${JSON.stringify(result, undefined, 2)}\n`);
+  const name = outcome.engine === 'native' ? outcome.name : `${outcome.name}-${outcome.engine}`;
+  writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(result, undefined, 2)}\n`);
 }

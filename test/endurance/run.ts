@@ -1,52 +1,127 @@
-/** `npm run test:endurance -- [NAME …] [--long] [--seconds=N] [--keep]`: attacks servers, one after the other, a line for each. */
+/**
+ * `npm run test:endurance -- [NAME …] [--only=NAME,NAME] [--long] [--engine=node] [--seconds=N] [--patience=N] [--keep]`: attacks servers,
+ * one after the other, a line for each, and goes on behind one that has failed. With more than one the last line sums them up.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Outcome, type Program, Trial } from './program.js';
+import type { Form, Outcome, Program } from './program.js';
 import { programs } from './programs.js';
 import { keepResult } from './results.js';
-import { ServerProcess } from './server-process.js';
+
+const ATTACK = fileURLToPath(new URL('attack.js', import.meta.url));
+
+/** What takes longer hangs, and is ended; far above what each takes on a busy machine. In addition to the length that was asked for. */
+const SHORT_PATIENCE_SECONDS = 100;
+const LONG_PATIENCE_SECONDS = 1800;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { long: { type: 'boolean' }, seconds: { type: 'string' }, keep: { type: 'boolean' } },
+  options: {
+    long: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    engine: { type: 'string', default: 'native' },
+    seconds: { type: 'string' },
+    patience: { type: 'string' },
+  },
 });
-const long = values.long ?? false;
-const seconds = values.seconds === undefined ? undefined : Number(values.seconds);
-const unknown = positionals.filter((name) => !programs.some((program) => program.name === name));
-if (unknown.length > 0 || Number.isNaN(seconds)) {
-  console.error(`unknown: ${unknown.join(' ') || '--seconds'}. There are ${programs.map(({ name }) => name).join(', ')}`);
+const { long, keep, engine } = values;
+const seconds = numberOf('seconds', values.seconds);
+const patience = numberOf('patience', values.patience) ?? (long ? LONG_PATIENCE_SECONDS : SHORT_PATIENCE_SECONDS) + (seconds ?? 0);
+if (engine !== 'native' && engine !== 'node') refuse('--engine=native or --engine=node');
+const names = [...positionals, ...values.only.split(',').filter((name) => name !== '')];
+for (const name of names) {
+  if (!programs.some((program) => program.name === name))
+    refuse(`${name}? There are ${programs.map((program) => program.name).join(', ')}`);
+}
+
+/** The attack under way: the leader of a group that holds all that it has started. */
+let running: ChildProcess | undefined;
+process.on('exit', endGroup);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
+
+const form: Form = { long, engine, ...(seconds !== undefined && { seconds }) };
+const begun = performance.now();
+const outcomes: Outcome[] = [];
+for (const program of programs.filter(({ name }) => names.length === 0 || names.includes(name))) {
+  const outcome = await run(program);
+  outcomes.push(outcome);
+  if (keep) keepResult(outcome, `npm run test:endurance -- ${process.argv.slice(2).join(' ')}`);
+  const { number, name, figures, failures, verdict } = outcome;
+  console.log(`${number} ${name}: ${[...figures, ...failures.map((what) => `NOT: ${what}`)].join('; ')} — ${verdict}`);
+}
+if (outcomes.length > 1) console.log(summary());
+process.exit(outcomes.some(({ verdict }) => verdict === 'FAILED') ? 1 : 0);
+
+function numberOf(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  return number > 0 ? number : refuse(`--${name}=${text}`);
+}
+
+function refuse(what: string): never {
+  console.error(`unknown: ${what}`);
   process.exit(2);
 }
 
-let failed = false;
-for (const program of programs.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
-  const outcome = await run(program);
-  failed ||= outcome.verdict === 'FAILED';
-  if (values.keep) keepResult(outcome, `npm run test:endurance -- ${process.argv.slice(2).join(' ')}`);
-  console.log(
-    `${outcome.number} ${outcome.name}: ${[...outcome.figures, ...outcome.failures.map((what) => `NOT: ${what}`)].join('; ')} — ${outcome.verdict}`,
-  );
-}
-// Clients of a server that has failed may still be waiting for it.
-process.exit(failed ? 1 : 0);
-
-async function run(program: Program): Promise<Outcome> {
-  const { name, number, shows } = program;
-  const form = long ? 'long' : 'short';
-  const environment = program.environment?.() ?? {};
-  if (typeof environment === 'string') {
-    return { name, number, shows, form, verdict: 'not run', figures: [environment], failures: [], seconds: 0 };
-  }
-  const begun = performance.now();
-  const server = program.server && (await ServerProcess.start(name, long, program.descriptors, environment));
-  const trial = new Trial(server, long, seconds);
+function endGroup(): void {
+  const pid = running?.pid;
+  running = undefined;
+  if (pid === undefined) return;
   try {
-    await program.attack(trial);
-  } catch (error) {
-    trial.failures.push((error as Error).message);
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // all have gone by themselves
   }
-  trial.require('the server is alive', server?.alive ?? true);
-  await server?.stop();
-  const verdict = trial.failures.length === 0 ? 'held' : 'FAILED';
-  const took = Math.round((performance.now() - begun) / 100) / 10;
-  return { name, number, shows, form, verdict, figures: trial.figures, failures: trial.failures, seconds: took };
+}
+
+/** In a process group of its own, so that whatever hangs can be ended with all that it has started. */
+async function run(program: Program): Promise<Outcome> {
+  const child = spawn(process.execPath, [ATTACK, program.name, JSON.stringify(form)], {
+    detached: true,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  running = child;
+  const started = performance.now();
+  let outcome: Outcome | undefined;
+  let why: string | undefined;
+  const timer = setTimeout(() => {
+    why = `it ends within ${patience} s`;
+    endGroup();
+  }, patience * 1000);
+  child.on('message', (message) => {
+    outcome = message as Outcome;
+  });
+  const disconnected = once(child, 'disconnect');
+  const [status, signal] = await once(child, 'exit');
+  clearTimeout(timer);
+  endGroup();
+  // What it has said last may come behind its end.
+  await disconnected;
+  return outcome ?? failure(program, why ?? `the attack comes to its end (${signal ?? status})`, started);
+}
+
+function failure({ name, number, shows }: Program, what: string, started: number): Outcome {
+  const took = Math.round((performance.now() - started) / 100) / 10;
+  return {
+    name,
+    number,
+    shows,
+    form: long ? 'long' : 'short',
+    engine: form.engine,
+    verdict: 'FAILED',
+    figures: [],
+    failures: [what],
+    seconds: took,
+  };
+}
+
+function summary(): string {
+  const of = (verdict: Outcome['verdict']): string[] => outcomes.filter((each) => each.verdict === verdict).map(({ name }) => name);
+  const list = (found: string[]): string => (found.length > 0 ? ` (${found.join(', ')})` : '');
+  const [failed, left] = [of('FAILED'), of('not run')];
+  const took = ((performance.now() - begun) / 1000).toFixed(0);
+  return `${of('held').length} held, ${failed.length} failed${list(failed)}, ${left.length} not run${list(left)}, in ${took} s`;
 }

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { MuxStats } from 'netmux';
 import { cpuTimeBetween, readCpuTime, readMemory } from '../../bench/process-figures.js';
+import type { Form } from './program.js';
 
 const HOST = fileURLToPath(new URL('host.js', import.meta.url));
 
@@ -33,9 +34,9 @@ export class ServerProcess {
     });
   }
 
-  static async start(name: string, long: boolean, descriptors: number | undefined, environment: NodeJS.ProcessEnv) {
+  static async start(name: string, form: Form, descriptors: number | undefined, environment: NodeJS.ProcessEnv) {
     const limit = descriptors === undefined ? '' : `ulimit -n ${descriptors}; `;
-    const child = spawn('sh', ['-c', `${limit}exec "$@"`, 'sh', process.execPath, '--expose-gc', HOST, name, long ? 'long' : 'short'], {
+    const child = spawn('sh', ['-c', `${limit}exec "$@"`, 'sh', process.execPath, '--expose-gc', HOST, name, JSON.stringify(form)], {
       env: { ...process.env, NODE_OPTIONS: '', ...environment },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

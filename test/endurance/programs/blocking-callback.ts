@@ -12,7 +12,7 @@ export const blockingCallback: Program = {
   number: 'T22',
   shows: 'after a callback that blocks, who has spoken meanwhile is not closed as idle, and late timers come in their order, none early',
 
-  server(notes, long) {
+  server(notes, { long }) {
     const blockMs = long ? 10_000 : 6000;
     const due = new Map<Handle, number>();
     let latest = 0;

@@ -76,7 +76,7 @@ export const clockJumps: Program = {
       ended.push((performance.now() - begun) / 1000);
     });
     // Those who speak are never idle.
-    const { unanswered } = await served(busy, 100, async () => {
+    const unanswered = await served(busy, 100, async () => {
       await Promise.all(endings);
       await sleep(trial.long ? 30_000 : 0);
     });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { openMany, served } from '../clients.js';
+import { Prober } from '../prober.js';
 import type { Program } from '../program.js';
 
 const FLOOD = 'F'.charCodeAt(0);
@@ -28,24 +28,22 @@ export const floodingPeer: Program = {
   }),
 
   async attack(trial) {
-    const polite = await openMany(trial.port, trial.long ? 999 : 50);
-    const pauseMs = trial.long ? 1000 : 20;
-    const before = await served(polite, pauseMs, () => sleep(trial.long ? 10_000 : 500));
+    const polite = trial.long ? 999 : 50;
+    const prober = await Prober.start({ port: trial.port, steady: polite, perSecond: 1000 });
+    const before = await prober.during(() => sleep(trial.long ? 10_000 : 500));
     const flooder = new Worker(FLOODER, { workerData: { port: trial.port } });
     const begun = performance.now();
-    const during = await served(polite, pauseMs, () =>
+    const during = await prober.during(() =>
       trial.long ? sleep(30_000) : trial.server.until(({ counts }) => (counts.flood ?? 0) >= SHORT_FLOOD_BYTES),
     );
     const { counts } = await trial.server.report();
     const rate = (counts.flood ?? 0) / MIB / ((performance.now() - begun) / 1000);
     await flooder.terminate();
 
-    trial.figure(`${polite.length} polite clients beside a flood of ${rate.toFixed(0)} MiB/s`);
-    trial.figure(
-      `p99 ${during.latencies.p99.toFixed(1)} ms (${before.latencies.p99.toFixed(1)} before), ${during.unanswered} messages lost`,
-    );
+    trial.figure(`${polite} polite clients beside a flood of ${rate.toFixed(0)} MiB/s`);
+    trial.figure(`p99 ${during.p99.toFixed(1)} ms (${before.p99.toFixed(1)} before), ${during.unanswered} messages lost`);
     trial.require('the flood came', (counts.flood ?? 0) >= SHORT_FLOOD_BYTES);
     trial.require('every polite message is answered', before.unanswered + during.unanswered === 0);
-    trial.requireWhenQuiet('p99 of polite clients below 20 ms', during.latencies.p99 < 20);
+    trial.requireWhenQuiet('p99 of polite clients below 20 ms', during.p99 < 20);
   },
 };

@@ -14,6 +14,8 @@ export const memoryReturns: Program = {
   number: 'T06',
   shows: 'memory that unsent output took is given back to the system when it has been sent',
 
+  nativeOnly: 'the buffers of the kernel cannot be fixed there: they would take all that is to wait here',
+
   server(notes) {
     const chunk = Buffer.alloc(8 * 1024, 'q');
     return {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { closed, each, openMany, openSocket, served } from '../clients.js';
+import { closed, each, openSocket } from '../clients.js';
+import { Prober } from '../prober.js';
 import { echoing, type Program } from '../program.js';
 
 const TOGETHER = 64;
@@ -14,9 +15,9 @@ export const resetStorm: Program = {
 
   async attack(trial) {
     const storm = trial.long ? 50_000 : 2000;
-    const steady = await openMany(trial.port, STEADY);
+    const prober = await Prober.start({ port: trial.port, steady: STEADY, perSecond: 1000 });
     const begun = performance.now();
-    const { latencies, unanswered } = await served(steady, 20, () =>
+    const service = await prober.during(() =>
       each(storm, TOGETHER, async (index) => {
         const socket = openSocket(trial.port, `127.2.0.${1 + (index % 200)}`);
         await once(socket, 'connect');
@@ -28,15 +29,16 @@ export const resetStorm: Program = {
     );
     const seconds = (performance.now() - begun) / 1000;
     const { stats, counts } = await trial.server.until((report) => report.stats.handles === STEADY);
+    await prober.stop();
     const ended = Object.values(stats.closed).reduce((sum, count) => sum + count, 0);
 
     trial.figure(
       `${storm} resets, ${Math.round(storm / seconds)} a second; ${counts.errors ?? 0} errors told, ${stats.handles - STEADY} handles left`,
     );
-    trial.figure(`p99 of others ${latencies.p99.toFixed(1)} ms`);
-    trial.require('those who are connected are served', unanswered === 0);
+    trial.figure(`p99 of others ${service.p99.toFixed(1)} ms`);
+    trial.require('those who are connected are served', service.unanswered === 0);
     trial.require('no handle is left', stats.handles === STEADY && stats.accepted === ended + STEADY);
     trial.require('a reset is no error of the server', (counts.errors ?? 0) === 0 && (counts.warnings ?? 0) === 0);
-    trial.requireWhenQuiet('p99 of others below 20 ms', latencies.p99 < 20);
+    trial.requireWhenQuiet('p99 of others below 20 ms', service.p99 < 20);
   },
 };

@@ -58,7 +58,7 @@ export const restart: Program = {
     'a server that is restarted again and again refuses nobody, resets nobody, and answers whatever it has read; its process stays the same',
 
   async attack(trial) {
-    const server = new RestartedProcess();
+    const server = new RestartedProcess(trial.form.engine);
     const clients: ClientThread[] = [];
     try {
       const [, , port] = await server.said('serving');

@@ -1,11 +1,39 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { newcomersServed, openMany, served } from '../clients.js';
+import { exchange, openMany, openSocket, served } from '../clients.js';
+import { Prober } from '../prober.js';
 import { echoing, type Program } from '../program.js';
 
 const MIB = 1024 * 1024;
 
 /** The run is looked at in so many parts; the first is warm-up. */
 const PARTS = 8;
+
+/** Who comes, is answered and goes, a second. */
+const NEWCOMERS = 200;
+
+/** Connections whose times are taken. */
+const PROBES = 50;
+
+/** New clients for one message each, one after the other, until `work` is done. */
+async function newcomersServed(port: number, work: () => Promise<unknown>): Promise<{ count: number; unanswered: number }> {
+  const result = { count: 0, unanswered: 0 };
+  let over = false;
+  const come = async (): Promise<void> => {
+    for (const begun = performance.now(); !over; ) {
+      const socket = openSocket(port);
+      if (!(await exchange(socket, Buffer.from('newcomer\n')))) result.unanswered += 1;
+      socket.resetAndDestroy();
+      result.count += 1;
+      await sleep(begun + (result.count * 1000) / NEWCOMERS - performance.now());
+    }
+  };
+  const coming = come();
+  await work().finally(() => {
+    over = true;
+  });
+  await coming;
+  return result;
+}
 
 /** MiB per hour, by least squares. */
 function slope(samples: readonly { readonly hours: number; readonly mib: number }[]): number {
@@ -25,8 +53,9 @@ export const soak: Program = {
   server: (notes) => ({ callbacks: echoing(notes) }),
 
   async attack(trial) {
-    const seconds = trial.seconds ?? (trial.long ? 4 * 3600 : 4);
+    const seconds = trial.seconds ?? (trial.long ? 600 : 4);
     const steady = await openMany(trial.port, trial.long ? 10_000 : 50);
+    const prober = await Prober.start({ port: trial.port, steady: PROBES, perSecond: 200 });
     // 2,000 messages a second in the long form.
     const pauseMs = trial.long ? 5000 : 25;
     const samples: { hours: number; mib: number }[] = [];
@@ -43,14 +72,17 @@ export const soak: Program = {
         }
       };
       let come = { unanswered: 0, count: 0 };
-      const service = await served(steady, pauseMs, async () => {
-        const { latencies, unanswered: lost } = await newcomersServed(trial.port, 4, sampling);
-        come = { unanswered: lost, count: latencies.values.length };
+      let lost = 0;
+      const service = await prober.during(async () => {
+        lost = await served(steady, pauseMs, async () => {
+          come = await newcomersServed(trial.port, sampling);
+        });
       });
-      unanswered += service.unanswered + come.unanswered;
+      unanswered += lost + service.unanswered + come.unanswered;
       newcomers += come.count;
-      p99.push(service.latencies.p99);
+      p99.push(service.p99);
     }
+    await prober.stop();
     const { stats, counts } = await trial.server.until((report) => report.stats.handles === steady.length);
     const perHour = slope(samples);
     const first = p99[1]!;

@@ -105,7 +105,7 @@ export const throwingCallbacks: Program = {
       await gone;
       left += 1;
     };
-    const { unanswered } = await served(witnesses, 10, async () => {
+    const unanswered = await served(witnesses, 10, async () => {
       for (let round = 0; round < rounds; round += 1) {
         await each(VICTIMS.length, VICTIMS.length, play);
         // An address is free again when its connection has left the server, too.
