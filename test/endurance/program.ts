@@ -71,8 +71,6 @@ export interface Outcome {
   readonly shows: string;
   readonly form: 'short' | 'long';
   readonly engine: 'native' | 'node';
-  /** Where there is one: the same seed plays the same. */
-  readonly seed?: number;
   readonly verdict: 'held' | 'FAILED' | 'not run';
   readonly figures: readonly string[];
   /** What was not as it has to be. */
@@ -84,7 +82,6 @@ export interface Outcome {
 export class Trial {
   readonly figures: string[] = [];
   readonly failures: string[] = [];
-  seed: number | undefined;
 
   constructor(
     private readonly started: ServerProcess | undefined,

@@ -10,8 +10,6 @@ import { memoryReturns } from './programs/memory-returns.js';
 import { neverReading } from './programs/never-reading.js';
 import { resetStorm } from './programs/reset-storm.js';
 import { restart } from './programs/restart.js';
-import { reusedDescriptors } from './programs/reused-descriptors.js';
-import { shortCalls } from './programs/short-calls.js';
 import { slowloris } from './programs/slowloris.js';
 import { soak } from './programs/soak.js';
 import { threads } from './programs/threads.js';
@@ -35,7 +33,5 @@ export const programs: readonly Program[] = [
   clockJumps,
   restart,
   threads,
-  shortCalls,
-  reusedDescriptors,
   soak,
 ];

@@ -21,6 +21,6 @@ export function keepResult(outcome: Outcome, command: string): void {
   const folder = join(ROOT, 'test/endurance/results');
   mkdirSync(folder, { recursive: true });
   const result = { ...outcome, date: new Date().toISOString(), commit: commit(), machine, command };
-  const name = outcome.engine === 'native' ? outcome.name : `${outcome.name}-${outcome.engine}`;
+  const name = outcome.engine === 'node' ? `${outcome.name}-node` : outcome.name;
   writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(result, undefined, 2)}\n`);
 }
