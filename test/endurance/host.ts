@@ -16,7 +16,7 @@ const mux = new Mux({ engine: form.engine, ...plan.mux, warn: () => notes.add('w
 mux.setCallbackObject(plan.callbacks);
 
 process.on('message', (word: string) => {
-  if (word !== 'report') return plan.control?.(word);
+  if (word !== 'report') return plan.control?.(word, listener);
   globalThis.gc?.();
   // Nothing here may need a descriptor: some programs leave none.
   const report: Report = { stats: mux.stats(), counts: notes.counts, heapBytes: getHeapStatistics().used_heap_size };

@@ -1,5 +1,5 @@
 /** What an attack is made of: a server, which runs in a process of its own, and what is done to it. */
-import type { MuxCallbacks, MuxOptions } from 'netmux';
+import type { Listener, MuxCallbacks, MuxOptions } from 'netmux';
 import type { ServerProcess } from './server-process.js';
 
 /** How a program is run. */
@@ -15,7 +15,7 @@ export interface ServerPlan {
   readonly mux?: MuxOptions;
   readonly callbacks: MuxCallbacks;
   /** What the attacker can ask for from outside, by a word. */
-  control?(word: string): void;
+  control?(word: string, listener: Listener): void;
 }
 
 /** Counts in the server's process what the attacker wants to know of it. */

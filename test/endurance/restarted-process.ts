@@ -17,8 +17,8 @@ export class RestartedProcess {
   private readonly exit: Promise<unknown[]>;
   private stderr = '';
 
-  constructor(engine: Form['engine']) {
-    const env = { ...process.env, NODE_OPTIONS: '', NETMUX_ENGINE: engine };
+  constructor(engine: Form['engine'], environment: NodeJS.ProcessEnv = {}) {
+    const env = { ...process.env, NODE_OPTIONS: '', NETMUX_ENGINE: engine, ...environment };
     this.child = spawn(process.execPath, [SERVER], { env, stdio: ['pipe', 'pipe', 'pipe'] });
     this.exit = once(this.child, 'exit');
     this.lines = createInterface(this.child.stdout!)[Symbol.asyncIterator]();
@@ -51,9 +51,14 @@ export class RestartedProcess {
     this.child.kill('SIGHUP');
   }
 
+  /** Asks it to end, and does not wait. */
+  terminate(): void {
+    this.child.kill('SIGTERM');
+  }
+
   /** Asks it to end. @returns how many questions it has read, all images together */
   async end(): Promise<number> {
-    this.child.kill('SIGTERM');
+    this.terminate();
     const [read] = await this.said('read');
     const [status] = await this.inTime('goodbye', this.exit);
     if (status !== 0) throw new Error(`the server ended with ${status ?? this.child.signalCode}: ${this.stderr.trim()}`);

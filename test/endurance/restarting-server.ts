@@ -1,5 +1,5 @@
 /**
- * The server of the program `restart`: a `MultiplexServer` that HUP executes again. It says `serving IMAGE PID PORT` each time that it
+ * The server of the programs `restart` and `drain`: a `MultiplexServer` that HUP executes again. It says `serving IMAGE PID PORT` each time that it
  * serves, and at its end how many questions all images together have read.
  */
 import type { Handle, InputBuffer, Mux } from 'netmux';
@@ -37,4 +37,9 @@ class RestartingServer extends MultiplexServer {
 process.stdin.on('end', () => process.exit()).resume();
 process.stdin.unref();
 
-await RestartingServer.run({ port: '127.0.0.1:0', handle_signals: true, restart_drain_timeout: 1 });
+await RestartingServer.run({
+  port: '127.0.0.1:0',
+  handle_signals: true,
+  restart_drain_timeout: 1,
+  drain_rate: Number(process.env.DRAIN_RATE ?? 0),
+});

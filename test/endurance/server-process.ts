@@ -77,6 +77,13 @@ export class ServerProcess {
     return cpuTimeBetween(before, readCpuTime(this.child.pid!)).totalNs / 1e6 / (performance.now() - begun);
   }
 
+  /** The milliseconds that it spends in its own code, not the kernel's, while `work` goes on: as the kernel's tick samples them. */
+  async userTimeDuring(work: () => Promise<unknown>): Promise<number> {
+    const { userNs } = readCpuTime(this.child.pid!);
+    await work();
+    return (readCpuTime(this.child.pid!).userNs - userNs) / 1e6;
+  }
+
   /** Asks again and again. @returns the report for which `holds` is true, or the last one if that does not come */
   async until(holds: (report: Report) => boolean): Promise<Report> {
     const deadline = performance.now() + PATIENCE_MS;
