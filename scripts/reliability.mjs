@@ -7,6 +7,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { parts } from './deep-parts.mjs';
 import { root } from './toolchain.mjs';
 
 const RESULTS = join(root, 'test/endurance/results');
@@ -16,9 +17,11 @@ const HEAD = `# Reliability
 What netmux was attacked with, and what became of it. This page is written by \`node scripts/reliability.mjs\` from
 \`test/endurance/results/\`: nobody writes a figure here by hand. Each attack is a program in \`test/endurance/programs/\` of which a short
 form runs with the tests; the figures are those of the long form, of one machine, on the day and at the commit that stand beside them.
+Sanitizers, fuzzers and kernels that fail are the parts of \`npm run test:deep\`.
 
     npm run test:endurance                     all of them in the short form, about a minute
     npm run test:endurance -- churn --long     one of them in the long form; \`--keep\` writes the result that this page is made of
+    npm run test:deep -- valgrind --keep       one part of the sanitizers and fuzzers
 `;
 
 /** A cell must not end its row, nor the row its table. */
@@ -56,5 +59,5 @@ function readResults() {
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const { programs } = await import(pathToFileURL(join(root, 'out/test/endurance/programs.js')).href);
-  writeFileSync(join(root, 'RELIABILITY.md'), reliabilityPage(readResults(), programs));
+  writeFileSync(join(root, 'RELIABILITY.md'), reliabilityPage(readResults(), [...programs, ...parts]));
 }

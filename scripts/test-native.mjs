@@ -1,5 +1,5 @@
 // The C++ tests: compiles test/native/*_test.cc with what they test, runs each, and ends with `C++: N passed, N failed`.
-//   node scripts/test-native.mjs [--sanitize=address,undefined | --sanitize=thread | --valgrind | --emulator=qemu-aarch64-static]
+//   node scripts/test-native.mjs [--sanitize=address,undefined | --sanitize=thread | --valgrind | --emulator=qemu-aarch64-static] [NAME …]
 // With an emulator and a cross compiler in CXX it tests another platform.
 // The compiler is $CXX or the system's. Only a machine without any skips them; it says so and exits with 0.
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
@@ -44,8 +44,9 @@ const RUN_TIMEOUT_MS = process.env.NETMUX_FAULT_SEEDS === undefined ? 180_000 : 
 const PLAYED_TIMEOUT_MS = 30 * 60_000;
 const VALGRIND = ['valgrind', '--quiet', '--error-exitcode=99', '--leak-check=full'];
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
   options: { sanitize: { type: 'string' }, valgrind: { type: 'boolean', default: false }, emulator: { type: 'string' } },
+  allowPositionals: true,
 });
 /** What starts a test, in place of the system. */
 const STARTER = values.valgrind ? VALGRIND : values.emulator === undefined ? [] : [values.emulator];
@@ -72,8 +73,9 @@ function testAll() {
   const folder = join(root, 'out/native', [...compiler, values.sanitize ?? 'plain'].join('-').replace(/[^\w+.-]+/g, '_'));
   mkdirSync(folder, { recursive: true });
   const total = { passed: 0, failed: 0 };
-  for (const file of readdirSync(join(root, 'test/native')).filter((name) => name.endsWith('_test.cc'))) {
-    const count = testOne(basename(file, '.cc'), folder);
+  const tests = readdirSync(join(root, 'test/native')).filter((name) => name.endsWith('_test.cc'));
+  for (const name of positionals.length > 0 ? positionals : tests.map((file) => basename(file, '.cc'))) {
+    const count = testOne(name, folder);
     total.passed += count.passed;
     total.failed += count.failed;
   }

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Address, addressBlockLength, decodeAddress, encodeAddress, MAX_PATH_BYTES } from '../../src/engine/address.js';
 import { ADDRESS_BYTES } from '../../src/engine/engine.js';
+import { tries } from '../tries.js';
 
 const port = fc.integer({ min: 0, max: 65_535 });
 
@@ -19,6 +20,7 @@ describe('address blocks', () => {
       fc.property(fc.ipV4(), port, fc.nat(50), (host, number, offset) => {
         expect(roundTrip({ family: 4, host, port: number }, offset)).toEqual({ family: 4, host, port: number });
       }),
+      tries(100),
     );
   });
 
@@ -33,6 +35,7 @@ describe('address blocks', () => {
         expect(new URL(`http://[${text}]`).hostname.slice(1, -1)).toBe(canonical);
         if (!mapped(text)) expect(text).toBe(canonical);
       }),
+      tries(100),
     );
   });
 
@@ -42,6 +45,7 @@ describe('address blocks', () => {
         const { address } = new SocketAddress({ family: 'ipv6', address: `::ffff:${host}`, port: 1 });
         expect(roundTrip({ family: 6, host: `::ffff:${host}`, port: 1 })).toEqual({ family: 6, host: address, port: 1 });
       }),
+      tries(100),
     );
   });
 
@@ -70,6 +74,7 @@ describe('address blocks', () => {
       fc.property(fc.integer({ min: 1, max: 2 ** 32 - 1 }), (scope) => {
         expect(roundTrip({ family: 6, host: `fe80::1%${scope}`, port: 1 })).toEqual({ family: 6, host: `fe80::1%${scope}`, port: 1 });
       }),
+      tries(100),
     );
   });
 
@@ -83,6 +88,7 @@ describe('address blocks', () => {
         expect(length % 4).toBe(0);
         expect(length - ADDRESS_BYTES - Buffer.byteLength(address.path)).toBeLessThan(4);
       }),
+      tries(100),
     );
   });
 

@@ -7,12 +7,10 @@ import { describe, expect, it } from 'vitest';
 import { delimited, type Framing, fixed, lengthPrefixed, lines, netstring, withHeader } from '../../src/framing/index.js';
 import type { InputBuffer } from '../../src/mux/input-buffer.js';
 import { Connection, everySplit } from '../mux/pieces.js';
+import { tries } from '../tries.js';
 
 /** Long enough for a length of two bytes, of two groups of a varint and of three digits. */
 const LIMIT = 300;
-
-/** A failure is reported before the test's own time is over, shrunk as far as it got. */
-const PATIENCE = { interruptAfterTimeLimit: 10_000 };
 
 interface Row {
   readonly name: string;
@@ -133,7 +131,7 @@ describe.each(ROWS)('$name', (row) => {
         const bytes = Buffer.concat(sent.map((payload) => framing.encode(payload)));
         expect(framesOf(framing, cut(bytes, lengths)).map(String)).toEqual(sent.map(String));
       }),
-      { numRuns: 200, ...PATIENCE },
+      tries(200),
     );
   });
 
@@ -353,7 +351,7 @@ describe('malformed input', () => {
         expect(codes).toContain(whole.code);
         expect(outcome(framing, pieces)).toEqual(whole);
       }),
-      { numRuns: 2000, ...PATIENCE },
+      tries(2000),
     );
   });
 
@@ -439,7 +437,7 @@ describe('one object serves all connections', () => {
           for (const { frames } of sides) expect(frames).toEqual(Array.from({ length: 10 }, (_, index) => `#${index}`));
         }
       }),
-      { numRuns: 50, ...PATIENCE },
+      tries(50),
     );
   });
 });

@@ -5,10 +5,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { InputBuffer } from '../../src/mux/input-buffer.js';
+import { tries } from '../tries.js';
 import { Connection, everySplit } from './pieces.js';
-
-/** A failure is reported before the test's own time is over, shrunk as far as it got. */
-const PATIENCE = { interruptAfterTimeLimit: 10_000 };
 
 /** The complete lines of a buffer, the simple way, and how many bytes they are. */
 function linesOf(bytes: Buffer): { lines: string[]; length: number } {
@@ -66,7 +64,7 @@ describe('InputBuffer: lines', () => {
         expect(lines).toEqual(expected.lines);
         expect(connection.unread()).toEqual(all.subarray(expected.length));
       }),
-      { numRuns: 300, ...PATIENCE },
+      tries(300),
     );
   });
 
@@ -93,7 +91,7 @@ describe('InputBuffer: lines', () => {
         }
         expect(connection.unread()).toEqual(rest);
       }),
-      { numRuns: 300, ...PATIENCE },
+      tries(300),
     );
   });
 
@@ -250,7 +248,7 @@ describe('InputBuffer: against a plain buffer', () => {
           expect(connection.unread()).toEqual(model.rest);
         }
       }),
-      { numRuns: 500, ...PATIENCE },
+      tries(500),
     );
   });
 

@@ -6,6 +6,7 @@ import { ADDRESS_WORDS, MAX_ADDRESS_WORDS, readAddress } from '../../src/server/
 import { readBlock } from '../../src/server/access/block.js';
 import { CidrTrie } from '../../src/server/access/cidr-trie.js';
 import { AccessRules } from '../../src/server/access/rules.js';
+import { tries } from '../tries.js';
 
 type Family = 4 | 6;
 
@@ -95,7 +96,7 @@ describe('addresses', () => {
           expect(numberOf(text).family === 0).toBe(isIP(text) === 0);
         },
       ),
-      { numRuns: 3000 },
+      tries(3000),
     );
   });
 
@@ -116,11 +117,13 @@ describe('addresses', () => {
           );
         else expect(new URL(`http://[${textOf(value, 6)}]`).hostname.slice(1, -1)).toBe(host);
       }),
+      tries(100),
     );
     fc.assert(
       fc.property(fc.ipV4(), (text) => {
         expect(textOf(numberOf(text).value, 4)).toBe(text);
       }),
+      tries(100),
     );
   });
 
@@ -156,7 +159,7 @@ describe('the trie of blocks', () => {
           expect(trie.has(words), textOf(probe, set.family)).toBe(model(set, probe));
         }
       }),
-      { numRuns: 300 },
+      tries(300),
     );
   });
 
@@ -175,7 +178,7 @@ describe('the trie of blocks', () => {
           if (text !== '203.0.113.255') expect(rules.admits(text), text).toBe(list.check(text, ip));
         }
       }),
-      { numRuns: 100 },
+      tries(100),
     );
   });
 

@@ -7,9 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { NetmuxError } from '../../src/index.js';
 import { type BindSpec, boundSocketEntry, parseBoundSockets, socketKey } from '../../src/server/bind-spec.js';
 import { parsePorts } from '../../src/server/ports.js';
-
-/** fast-check's own patience is shorter than vitest's. */
-const RUNS = { numRuns: 2000, interruptAfterTimeLimit: 60_000, markInterruptAsFailure: false };
+import { tries } from '../tries.js';
 
 const anyText = fc.string({ unit: 'binary', maxLength: 30 });
 
@@ -30,7 +28,7 @@ describe('hostile text', () => {
           expect(error).toBeInstanceOf(NetmuxError);
         }
       }),
-      RUNS,
+      tries(2000),
     );
   });
 
@@ -44,7 +42,7 @@ describe('hostile text', () => {
           expect(port).not.toBe('');
         }
       }),
-      RUNS,
+      tries(2000),
     );
   });
 
@@ -62,7 +60,7 @@ describe('hostile text', () => {
         const text = `${around}; ${boundSocketEntry(fd, socket, number)}; ${around}`;
         expect(parseBoundSockets(text)).toEqual([{ fd, key: socketKey(socket), port: String(number) }]);
       }),
-      RUNS,
+      tries(2000),
     );
   });
 });

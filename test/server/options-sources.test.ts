@@ -10,9 +10,7 @@ import { muxOptionsOf } from '../../src/server/options/mux-settings.js';
 import type { OptionTable } from '../../src/server/options/option-row.js';
 import { collectOptions, type OptionSources } from '../../src/server/options/sources.js';
 import { SERVER_OPTIONS, type ServerOptions, type ServerSettings } from '../../src/server/options/table.js';
-
-/** A failure is reported before the test's own time is over, shrunk as far as it got. */
-const PATIENCE = { interruptAfterTimeLimit: 10_000 };
+import { tries } from '../tries.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'netmux-options-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -443,6 +441,6 @@ it('whatever a program passes is either accepted or refused with a coded error o
         expect((error as NetmuxError).message).not.toMatch(/[\n\r]/);
       }
     }),
-    { numRuns: 500, ...PATIENCE },
+    tries(500),
   );
 });

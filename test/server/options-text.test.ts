@@ -8,9 +8,7 @@ import { NO_VALUE, type SourceReading } from '../../src/server/options/given-opt
 import type { OptionTable } from '../../src/server/options/option-row.js';
 import { collectOptions } from '../../src/server/options/sources.js';
 import { SERVER_OPTIONS } from '../../src/server/options/table.js';
-
-/** A failure is reported before the test's own time is over, shrunk as far as it got. */
-const PATIENCE = { interruptAfterTimeLimit: 10_000 };
+import { tries } from '../tries.js';
 
 /** `name=value` for each option of a reading, in order. */
 function given(reading: SourceReading): string[] {
@@ -90,7 +88,7 @@ describe('the command line', () => {
         expect(reading.rest).toEqual([...segments.flatMap((each) => each.rest), ...(behind ?? [])]);
         expect(given(reading)).toEqual(segments.flatMap((each) => each.options));
       }),
-      { numRuns: 500, ...PATIENCE },
+      tries(500),
     );
   });
 
@@ -116,7 +114,7 @@ describe('the command line', () => {
           expect((error as NetmuxError).message).not.toMatch(/[\n\r]/);
         }
       }),
-      { numRuns: 500, ...PATIENCE },
+      tries(500),
     );
   });
 });
@@ -193,7 +191,7 @@ describe('a configuration file', () => {
         expect(given(reading)).toEqual(lines.map(({ name, value }) => `${name}=${value}`));
         expect([...reading.unknown, ...reading.warnings]).toEqual([]);
       }),
-      { numRuns: 300, ...PATIENCE },
+      tries(300),
     );
   });
 
@@ -223,7 +221,7 @@ describe('a configuration file', () => {
         for (const error of unknown) expect(error).toBeInstanceOf(NetmuxError);
         for (const { message } of unknown) expect(message).not.toMatch(/[\n\r]/);
       }),
-      { numRuns: 500, ...PATIENCE },
+      tries(500),
     );
   });
 });
@@ -244,6 +242,6 @@ it('a list of pairs is read without an exception, whatever is in it', () => {
         expect(error).toBeInstanceOf(NetmuxError);
       }
     }),
-    { numRuns: 500, ...PATIENCE },
+    tries(500),
   );
 });
