@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdlib>
+#include <set>
 
 #include "memory.h"
 
@@ -26,6 +27,12 @@ inline Lending& lending() {
 // Forgets the counts but not the blocks that are out. The `fail_at`-th request from now on fails.
 inline void reset_lending(int fail_at = 0) { lending() = {0, fail_at, lending().blocks, 0, 0, 0}; }
 
+// Where in the core memory was ever asked for: the addresses that the requests return to.
+inline std::set<const void*>& asking_places() {
+  static std::set<const void*> places;
+  return places;
+}
+
 inline bool grant(size_t bytes) {
   Lending& state = lending();
   if (++state.requests == state.fail_at) return false;
@@ -35,8 +42,14 @@ inline bool grant(size_t bytes) {
   return true;
 }
 
-inline void* allocate(size_t bytes) { return grant(bytes) ? netmux::heap().allocate(bytes) : nullptr; }
-inline void* allocate_zeroed(size_t bytes) { return grant(bytes) ? netmux::heap().allocate_zeroed(bytes) : nullptr; }
+inline void* allocate(size_t bytes) {
+  asking_places().insert(__builtin_return_address(0));
+  return grant(bytes) ? netmux::heap().allocate(bytes) : nullptr;
+}
+inline void* allocate_zeroed(size_t bytes) {
+  asking_places().insert(__builtin_return_address(0));
+  return grant(bytes) ? netmux::heap().allocate_zeroed(bytes) : nullptr;
+}
 inline void release(void* block) {
   if (block != nullptr) lending().blocks--;
   netmux::heap().release(block);

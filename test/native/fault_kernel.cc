@@ -124,6 +124,7 @@ int FaultKernel::number_for(Id id) {
   }
   const int fd = free_numbers_.back();
   free_numbers_.pop_back();
+  injected.numbers_reused++;
   descriptors_[static_cast<size_t>(fd)] = id;
   return fd;
 }
@@ -133,8 +134,16 @@ int FaultKernel::fail(int error) {
   return -1;
 }
 
-size_t FaultKernel::portion(size_t bytes) {
-  return faults.most_bytes == 0 ? bytes : std::min<size_t>(bytes, 1 + below(faults.most_bytes));
+// The same, for what is no answer to what was asked but a fault.
+int FaultKernel::inject(int error) {
+  injected.errors[error]++;
+  return fail(error);
+}
+
+size_t FaultKernel::portion(size_t bytes, uint64_t* shortened) {
+  const size_t most = faults.most_bytes == 0 ? bytes : 1 + below(faults.most_bytes);
+  if (most < bytes) ++*shortened;
+  return std::min(bytes, most);
 }
 
 FaultKernel::Id FaultKernel::dial() {
@@ -216,12 +225,13 @@ int FaultKernel::accept(int fd) {
   calls++;
   End* listener = end_at(fd);
   if (listener == nullptr) return fail(EBADF);
-  if (happens(faults.interrupted)) return fail(EINTR);
+  if (happens(faults.interrupted)) return inject(EINTR);
   if (happens(faults.accept_fails)) {
     static const int errors[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED, EPROTO, EPERM, ENETDOWN, EHOSTUNREACH};
-    return fail(errors[below(sizeof errors / sizeof *errors)]);
+    return inject(errors[below(sizeof errors / sizeof *errors)]);
   }
-  if (listener->queue.empty() || happens(faults.would_block)) return fail(EAGAIN);
+  if (listener->queue.empty()) return fail(EAGAIN);
+  if (happens(faults.would_block)) return inject(EAGAIN);
   const Id id = listener->queue.front();
   listener->queue.pop_front();
   return number_for(id);
@@ -231,17 +241,20 @@ ssize_t FaultKernel::receive(int fd, void* buffer, size_t length, int flags) {
   calls++;
   End* end = end_at(fd);
   if (end == nullptr) return fail(EBADF);
-  if (happens(faults.interrupted)) return fail(EINTR);
-  if (happens(faults.would_block)) return fail(EAGAIN);
-  if (!end->broken && happens(faults.breaks))
-    break_off(descriptors_[static_cast<size_t>(fd)], below(2) == 0 ? ECONNRESET : ETIMEDOUT);
+  if (happens(faults.interrupted)) return inject(EINTR);
+  if (happens(faults.would_block)) return inject(EAGAIN);
+  if (!end->broken && happens(faults.breaks)) {
+    break_off(descriptors_[static_cast<size_t>(fd)], 0);
+    return inject(below(2) == 0 ? ECONNRESET : ETIMEDOUT);
+  }
   if (end->error != 0) {
     const int error = end->error;
     end->error = 0;
     return fail(error);
   }
   if (!end->arrived.empty()) {
-    const auto count = static_cast<std::ptrdiff_t>(portion(std::min(length, end->arrived.size())));
+    const auto count =
+        static_cast<std::ptrdiff_t>(portion(std::min(length, end->arrived.size()), &injected.short_reads));
     std::copy(end->arrived.begin(), end->arrived.begin() + count, static_cast<char*>(buffer));
     if ((flags & MSG_PEEK) == 0) end->arrived.erase(end->arrived.begin(), end->arrived.begin() + count);
     return count;
@@ -253,14 +266,14 @@ ssize_t FaultKernel::send(int fd, const iovec* parts, size_t count) {
   calls++;
   End* end = end_at(fd);
   if (end == nullptr) return fail(EBADF);
-  if (happens(faults.interrupted)) return fail(EINTR);
+  if (happens(faults.interrupted)) return inject(EINTR);
   if (end->broken || end->shut) return fail(EPIPE);
   if (happens(faults.breaks)) {
     static const int errors[] = {EPIPE, ECONNRESET, ETIMEDOUT};
     break_off(descriptors_[static_cast<size_t>(fd)], 0);
-    return fail(errors[below(3)]);
+    return inject(errors[below(3)]);
   }
-  if (happens(faults.would_block)) return fail(EAGAIN);
+  if (happens(faults.would_block)) return inject(EAGAIN);
   End& other = ends_[end->other];
   if (other.gone) {
     break_off(descriptors_[static_cast<size_t>(fd)], 0);
@@ -268,7 +281,8 @@ ssize_t FaultKernel::send(int fd, const iovec* parts, size_t count) {
   }
   size_t total = 0;
   for (size_t i = 0; i < count; i++) total += parts[i].iov_len;
-  size_t left = portion(std::min(total, kBufferBytes - std::min(kBufferBytes, other.arrived.size())));
+  const size_t room = kBufferBytes - std::min(kBufferBytes, other.arrived.size());
+  size_t left = portion(std::min(total, room), &injected.short_writes);
   if (left == 0) return total == 0 ? 0 : fail(EAGAIN);
   const size_t sent = left;
   for (size_t i = 0; i < count && left > 0; i++) {
@@ -348,21 +362,37 @@ uint8_t FaultKernel::readiness(const End& end) const {
 int FaultKernel::poll(netmux::Ready* ready) {
   using namespace netmux;
   int count = 0;
-  for (const auto& [fd, watch] : watched_) {
+  for (auto& [fd, watch] : watched_) {
     const End* end = end_at(fd);
     uint8_t bits = end == nullptr ? 0 : readiness(*end);
     const uint8_t asked =
         static_cast<uint8_t>(watch.interest | ((watch.interest & kReadable) ? kReadEnd : 0) | kHangup | kFailed);
     bits &= asked;
-    if (bits == 0 && happens(faults.spurious)) bits = watch.interest;
-    if (bits == 0 || happens(faults.late)) continue;
+    if (bits == 0 && happens(faults.spurious)) {
+      bits = watch.interest;
+      injected.spurious++;
+    }
+    if (bits == 0) continue;
     if (count + 2 > kReadyCapacity) break;
+    if (happens(faults.late)) {
+      watch.held |= bits;
+      injected.late++;
+      continue;
+    }
+    if (watch.held != 0 && (bits & ~watch.held) != 0) injected.merged++;
+    watch.held = 0;
     ready[count++] = {watch.slot, watch.generation, bits};
-    if (happens(faults.doubled)) ready[count++] = {watch.slot, watch.generation, bits};
+    if (!happens(faults.doubled)) continue;
+    ready[count++] = {watch.slot, watch.generation, bits};
+    injected.doubled++;
   }
-  if (faults.shuffled) {
-    for (int i = count - 1; i > 0; i--) std::swap(ready[i], ready[below(static_cast<uint64_t>(i) + 1)]);
+  bool reordered = false;
+  for (int i = faults.shuffled ? count - 1 : 0; i > 0; i--) {
+    const auto other = static_cast<int>(below(static_cast<uint64_t>(i) + 1));
+    reordered = reordered || other != i;
+    std::swap(ready[i], ready[other]);
   }
+  if (reordered) injected.reordered++;
   delivered += static_cast<uint64_t>(count);
   return count;
 }

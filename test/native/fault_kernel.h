@@ -32,6 +32,20 @@ struct Faults {
   bool shuffled = false;      // entries in any order
 };
 
+// How often each of them came about.
+struct Injected {
+  static constexpr int kErrors = 256;
+  uint64_t errors[kErrors] = {};  // by errno
+  uint64_t short_reads = 0;
+  uint64_t short_writes = 0;
+  uint64_t late = 0;
+  uint64_t merged = 0;  // readiness that was late and came with more
+  uint64_t spurious = 0;
+  uint64_t doubled = 0;
+  uint64_t reordered = 0;  // results with entries in another order
+  uint64_t numbers_reused = 0;
+};
+
 class FaultKernel {
  public:
   using Id = uint32_t;  // names an end of a connection for good, unlike its descriptor
@@ -47,6 +61,7 @@ class FaultKernel {
   const netmux::SysTable& table() const { return table_; }
 
   Faults faults;
+  Injected injected;
   int64_t now_ns = 1'000'000'000'000;
   uint64_t calls = 0;      // of the reactor
   uint64_t delivered = 0;  // entries of poll()
@@ -104,6 +119,7 @@ class FaultKernel {
     uint32_t slot;
     uint32_t generation;
     uint8_t interest;
+    uint8_t held = 0;  // readiness that was not told yet
   };
 
   End* end_at(int fd);
@@ -111,10 +127,11 @@ class FaultKernel {
   Id make(Id other);
   int number_for(Id id);
   int fail(int error);
+  int inject(int error);
   void break_off(Id id, int error);
   void leave(Id id, bool with_reset);
   uint8_t readiness(const End& end) const;
-  size_t portion(size_t bytes);
+  size_t portion(size_t bytes, uint64_t* shortened);
 
   uint64_t state_;
   netmux::SysTable table_;

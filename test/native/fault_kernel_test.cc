@@ -64,6 +64,18 @@ struct Room {
   uint32_t listener = 0;
 };
 
+// How many kinds of faults have not come about yet.
+int kinds_missing(const netmux_test::Injected& injected) {
+  int missing = 0;
+  for (const int error : {EINTR, EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED, EPROTO, EPERM, ENETDOWN,
+                          EHOSTUNREACH, ECONNRESET, EPIPE, ETIMEDOUT})
+    missing += injected.errors[error] == 0 ? 1 : 0;
+  for (const uint64_t count : {injected.short_reads, injected.short_writes, injected.late, injected.merged,
+                               injected.spurious, injected.doubled, injected.reordered, injected.numbers_reused})
+    missing += count == 0 ? 1 : 0;
+  return missing;
+}
+
 // Everything but broken connections.
 Faults nuisances(uint32_t most_bytes) {
   Faults faults;
@@ -223,6 +235,43 @@ TEST("nobody gets an event of another one, whose descriptor number was used agai
   CHECK(events > rounds / 10);
   CHECK_EQUAL(wrong, 0);
   still_sound("the rounds", seed);
+}
+
+TEST("in a storm that goes on, every kind of fault comes about, and the listener outlives all of them") {
+  const uint64_t seed = Random().bits() % 1'000'000'000;
+  Room room(seed);
+  FaultKernel& kernel = room.kernel;
+  Scene& scene = room.scene;
+  kernel.faults = nuisances(50);
+  kernel.faults.breaks = 20;
+  scene.on_record = [&](const Seen& record) {
+    if (record.kind == RecordKind::Accept) scene.write(record.slot, std::string(100, 'w'));
+    if (record.kind == RecordKind::Data) scene.write(record.slot, record.bytes);
+    if (record.kind == RecordKind::Eof || record.kind == RecordKind::WriteFailed) scene.close(record.slot);
+  };
+  constexpr int kMostSteps = 200'000;
+  std::vector<Id> peers;
+  int steps = 0;
+  while (kinds_missing(kernel.injected) > 0 && steps++ < kMostSteps) {
+    if (peers.size() < 8) peers.push_back(kernel.dial());
+    const size_t index = kernel.below(peers.size());
+    const Id peer = peers[index];
+    kernel.put(peer, std::string(1 + kernel.below(300), 'p'));
+    kernel.get(peer);
+    if (kernel.ended(peer)) {
+      kernel.reset(peer);
+      peers.erase(peers.begin() + static_cast<std::ptrdiff_t>(index));
+    }
+    room.turn();
+  }
+  CHECK_EQUAL(kinds_missing(kernel.injected), 0);
+  kernel.faults = {};
+  const Id after = kernel.dial();
+  kernel.put(after, "hello");
+  for (int step = 0; step < 300; step++) room.turn();
+  const std::string welcome = kernel.get(after);
+  CHECK(welcome.size() >= 5 && welcome.substr(welcome.size() - 5) == "hello");
+  still_sound("the storm", seed);
 }
 
 TEST("connections that break at any call end once each, nothing leaks, and the listener is never lost") {
