@@ -195,6 +195,14 @@ Napi::Value Adopt(const Napi::CallbackInfo& info) {
   return number(info, slot < 0 ? slot : static_cast<int64_t>(kind) * kMaxHandlesLimit + slot);
 }
 
+Napi::Value Tune(const Napi::CallbackInfo& info) {
+  Environment* environment = opened(info);
+  if (environment == nullptr || !fits(info, "nni")) return {};
+  const auto tuning = info[2].As<Napi::Int32Array>();
+  if (tuning.ElementLength() < kTuningWords) return number(info, -EINVAL);
+  return number(info, environment->reactor().tune(natural(info[0]), natural(info[1]), tuning_of(tuning.Data())));
+}
+
 Napi::Value Release(const Napi::CallbackInfo& info) {
   Environment* environment = opened(info);
   if (environment == nullptr || !fits(info, "n")) return {};
@@ -352,6 +360,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   define("limit", Limit);
   define("refused", Refused);
   define("adopt", Adopt);
+  define("tune", Tune);
   define("release", Release);
   define("address", Address);
   define("descriptor", Descriptor);

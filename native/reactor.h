@@ -65,6 +65,8 @@ class Reactor {
   int64_t connect(const uint8_t* block, size_t length, uint32_t flags, uint32_t read_size,
                   const SocketTuning& tuning = {});
   int64_t adopt(int fd, uint32_t read_size, HandleKind* kind);
+  // Sets options of TCP on a listener that was adopted. 0 or −errno.
+  int tune(uint32_t number, uint32_t flags, const SocketTuning& tuning);
   // Sets the limits of a listener that was not started yet. 0 or −errno.
   int limit(uint32_t number, const ListenerLimits& limits);
   // How many connections a listener's limits have refused, by reason: kRefusals words. Null if it has none.

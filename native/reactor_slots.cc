@@ -99,6 +99,12 @@ int64_t Reactor::adopt(int fd, uint32_t read_size, HandleKind* kind) {
   return number;
 }
 
+int Reactor::tune(uint32_t number, uint32_t flags, const SocketTuning& tuning) {
+  const Slot* slot = slots_.find(number);
+  if (slot == nullptr || slot->kind != SlotKind::Listener) return -EINVAL;
+  return slot->local_path ? 0 : tune_listener(sys_, slot->fd, flags, tuning);
+}
+
 int Reactor::release(uint32_t number) {
   Slot* slot = slots_.find(number);
   if (slot == nullptr || slot->kind == SlotKind::Closing || slot->lingering) return -EBADF;

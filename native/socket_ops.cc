@@ -214,6 +214,11 @@ int open_bound(const SysTable& sys, const uint8_t* block, size_t length, int bac
   return result;
 }
 
+int tune_listener(const SysTable& sys, int fd, uint32_t flags, const SocketTuning& tuning) {
+  set_stream_options(sys, fd, AddressFamily::IPv4, flags);
+  return tune(sys, fd, AddressFamily::IPv4, flags, tuning, true);
+}
+
 ConnectStart open_connecting(const SysTable& sys, const uint8_t* block, size_t length, uint32_t flags,
                              const SocketTuning& tuning) {
   sockaddr_storage address;

@@ -26,6 +26,9 @@ size_t from_sockaddr(const sockaddr* address, socklen_t length, uint8_t* block);
 int open_bound(const SysTable& sys, const uint8_t* block, size_t length, int backlog, uint32_t flags, int mode,
                const SocketTuning& tuning);
 
+// The same options for a listener that somebody else has made. They are switched on and set, never off. 0 or −errno.
+int tune_listener(const SysTable& sys, int fd, uint32_t flags, const SocketTuning& tuning);
+
 struct ConnectStart {
   int fd;      // or −errno: no socket could be had
   int status;  // 0 = connected already, EINPROGRESS, EAGAIN where a UNIX peer's queue is full, or the errno of a refusal

@@ -88,7 +88,12 @@ class NativeEngine implements Engine {
   }
 
   adoptListener(descriptor: number, options: SocketOptions): Opened {
-    return this.adopt(descriptor, options);
+    const opened = this.adopt(descriptor, options);
+    if (opened.kind !== HandleKind.Listener) return opened;
+    const error = this.#addon.tune(opened.slot, flagsOf(options), options.tuning ?? UNTUNED);
+    if (error === 0) return opened;
+    this.release(opened.slot);
+    throw systemError(error, 'listen', { address: `descriptor ${descriptor}` });
   }
 
   release(slot: number): number {

@@ -25,6 +25,8 @@ export interface NativeAddon {
   refused(slot: number, counts: Float64Array): void;
   /** Takes over a descriptor. @returns `kind * MAX_HANDLES_LIMIT + slot` */
   adopt(descriptor: number, readSize: number): number;
+  /** Sets options of TCP on a listener that was adopted. @returns 0 or −errno */
+  tune(slot: number, flags: number, tuning: Int32Array): number;
   /** Forgets a slot. @returns its descriptor */
   release(slot: number): number;
   /** Writes an address block (up to 132 bytes) into `block`. @returns its length */

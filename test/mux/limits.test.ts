@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { type Handle, type Listener, Mux, type MuxCallbacks, type MuxOptions, type Refused } from '../../src/index.js';
 import { describeEngines } from '../engines.js';
 import { Peer } from './peer.js';
-import { block, eventually, failureOf, openMux, openScene, temporaryDirectory } from './scene.js';
+import { block, eventually, failureOf, fence, openMux, openScene, temporaryDirectory } from './scene.js';
 
 /** How a client's connection came out: it was welcomed, or ended before. */
 async function knock(port: number, options: { readonly from?: string; readonly to?: string } = {}): Promise<string> {
@@ -276,6 +276,26 @@ describeEngines('the kernel’s own limits', (engine) => {
     expect(scene.log.filter((line) => line.includes('c1'))).toEqual([]);
     await peer.send('x');
     await eventually('the client', () => scene.log.some((line) => line.includes('"x"')));
+  });
+
+  it.runIf(engine === 'native')('are set on a listening socket that is taken over, too', async () => {
+    const first = openMux(engine);
+    const listener = await first.listen({ host: '127.0.0.1', port: 0 }).ready;
+    const port = Number(listener.localPort);
+    const fd = first.remove(listener);
+    const second = openMux(engine, tuned);
+    const log: string[] = [];
+    second.setCallbackObject({
+      mux_connection: () => log.push('connected'),
+      mux_input: (_, _fh, input) => log.push(input.take().toString()),
+    });
+    await second.listen({ fd }).ready;
+    void second.loop();
+    const peer = await Peer.connect(port);
+    await fence(second);
+    expect(log).toEqual([]);
+    await peer.send('x');
+    await eventually('the first byte', () => log.includes('x'));
   });
 
   it.runIf(engine === 'node')('are refused, except keepAliveDelay', async () => {

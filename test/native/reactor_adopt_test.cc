@@ -3,6 +3,7 @@
 #ifdef __linux__
 #include <linux/net_tstamp.h>
 #endif
+#include <netinet/tcp.h>
 
 #include <string>
 
@@ -42,6 +43,36 @@ TEST("each kind of descriptor is recognised") {
   CHECK_EQUAL(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
   scene.keep(ends[1]);
   CHECK(adopt(scene, ends[0], &kind) >= 0 && kind == HandleKind::Stream);
+}
+
+TEST("a listener that somebody else has made is tuned like one of ours, and accepted connections have it") {
+  Scene scene;
+  HandleKind kind;
+  const int listening = ::socket(AF_INET, SOCK_STREAM, 0);
+  CHECK_EQUAL(::listen(listening, 16), 0);
+  const int64_t made = adopt(scene, listening, &kind);
+  CHECK(made >= 0 && kind == HandleKind::Listener);
+  const auto slot = static_cast<uint32_t>(made);
+  netmux::SocketTuning tuning;
+  tuning.keep_alive_interval_s = 11;
+  CHECK_EQUAL(scene.reactor.tune(slot, netmux::SocketFlag::KeepAlive | netmux::SocketFlag::NoDelay, tuning), 0);
+  scene.start(slot);
+  const int fd = scene.reactor.fd_of(scene.tcp(slot).first);
+  const auto option = [&](int level, int name) {
+    int value = -1;
+    socklen_t size = sizeof value;
+    CHECK_EQUAL(getsockopt(fd, level, name, &value, &size), 0);
+    return value;
+  };
+  CHECK(option(SOL_SOCKET, SO_KEEPALIVE) > 0);
+  CHECK(option(IPPROTO_TCP, TCP_NODELAY) > 0);
+  CHECK_EQUAL(option(IPPROTO_TCP, TCP_KEEPINTVL), 11);
+  // Nothing else is tuned, and a UNIX listener has nothing to tune.
+  CHECK_EQUAL(scene.reactor.tune(scene.pair().first, 0, tuning), -EINVAL);
+  CHECK_EQUAL(scene.reactor.tune(4000, 0, tuning), -EINVAL);
+  const int64_t local = scene.listen(Scene::local(std::string("\0netmux-test-tune-", 18) + std::to_string(getpid())));
+  CHECK(local >= 0);
+  CHECK_EQUAL(scene.reactor.tune(static_cast<uint32_t>(local), netmux::SocketFlag::NoDelay, tuning), 0);
 }
 
 TEST("what cannot be waited for is refused and left as it was") {
