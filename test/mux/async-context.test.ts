@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as turnOfLoop } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import type { Handle, Mux, MuxCallbacks } from '../../src/index.js';
-import { describeEngines, type TestedEngine } from '../engines.js';
+import { describeEngines, kernelIsDifficult, type TestedEngine } from '../engines.js';
 import { start } from './child-program.js';
 import { block, openMux, openScene, type Scene } from './scene.js';
 
@@ -208,6 +208,9 @@ describeEngines("asyncContext 'shared'", (engine) => {
     const a = await scene.client();
     const b = await scene.client();
     await sendInOneBatch(scene, () => Promise.all([a.peer.send('enter A'), b.peer.send('text')]));
-    expect(seen.get(b.fh)).toEqual(['mux_connection -', 'mux_input A']);
+    // Nor does a batch share it with the next one, where the kernel tells of the two at different times.
+    expect(seen.get(b.fh)).toEqual(
+      kernelIsDifficult ? ['mux_connection -', expect.stringMatching(/^mux_input [A-]$/)] : ['mux_connection -', 'mux_input A'],
+    );
   });
 });

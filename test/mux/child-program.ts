@@ -95,10 +95,10 @@ export class ChildProgram {
     throw new Error(`no line ${JSON.stringify(word)}; its output was\n${this.#stdout}\n${this.#stderr}`);
   }
 
-  /** How it ended, and what it said. */
-  async ending(): Promise<Ending> {
+  /** How it ended, and what it said. `patienceMs` is for those that have much to do. */
+  async ending(patienceMs = PATIENCE_MS): Promise<Ending> {
     if (this.process.exitCode === null && this.process.signalCode === null) {
-      await once(this.process, 'close', { signal: AbortSignal.timeout(PATIENCE_MS) }).catch(() => {
+      await once(this.process, 'close', { signal: AbortSignal.timeout(patienceMs) }).catch(() => {
         throw new Error(`still running; its output was\n${this.#stdout}\n${this.#stderr}`);
       });
     }

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { describeAllEngines } from '../engines.js';
-import { openScene } from './scene.js';
+import type { Peer } from './peer.js';
+import { block, openScene } from './scene.js';
 
 const MEGABYTES_8 = 8 * 1024 * 1024;
 
@@ -270,17 +271,18 @@ describeAllEngines('close: immediate (mux.close)', (engine) => {
 
   it('a client that is closed by another one in the same batch gets no more callbacks', async () => {
     const scene = await openScene(engine, {
-      start: false,
       steps: {
         mux_input: (mux, fh) => {
           for (const other of mux.handles()) if (other !== fh) mux.close(other);
         },
       },
     });
-    for (let index = 0; index < 10; index += 1) await (await scene.connect()).finish('x');
-    scene.startLoop();
-    await scene.until('mux_connection c10');
-    await scene.fence();
+    const peers: Peer[] = [];
+    for (let index = 0; index < 10; index += 1) peers.push((await scene.client()).peer);
+    const sent = Promise.all(peers.map((peer) => peer.finish('x')));
+    block(20); // what the kernel has is read in the next look at all of them
+    await sent;
+    for (let index = 1; index <= 10; index += 1) await scene.until(`mux_close c${index}`);
     const inputs = scene.log.filter((line) => line.startsWith('mux_input'));
     expect(inputs).toHaveLength(1);
     const survivor = inputs[0]?.split(' ')[1];

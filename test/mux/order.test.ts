@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Handle, Mux } from '../../src/index.js';
-import { describeAllEngines } from '../engines.js';
+import { describeAllEngines, kernelIsDifficult } from '../engines.js';
 import { block, openScene } from './scene.js';
 
 describeAllEngines('order of callbacks', (engine) => {
@@ -46,13 +46,18 @@ describeAllEngines('order of callbacks', (engine) => {
   });
 
   it('what is accepted in a turn is read in a later one: everybody is welcomed before the first input', async () => {
-    const scene = await openScene(engine, { start: false });
+    const batches = new Map<Handle, number[]>();
+    const note = (mux: Mux, fh: Handle): void => {
+      batches.set(fh, [...(batches.get(fh) ?? []), mux.stats().engine.batches]);
+    };
+    const scene = await openScene(engine, { start: false, steps: { mux_connection: note, mux_input: note } });
     for (let index = 1; index <= 5; index += 1) await (await scene.connect()).send(`from ${index}`);
     scene.startLoop();
     for (let index = 1; index <= 5; index += 1) await scene.until(`mux_input c${index} "from ${index}"`);
-    for (let index = 1; index <= 5; index += 1) {
-      expect(scene.log.indexOf(`mux_connection c${index}`)).toBeLessThan(scene.log.indexOf(`mux_input c${index} "from ${index}"`));
-    }
+    expect(batches.size).toBe(5);
+    for (const [accepted, read] of batches.values()) expect(read).toBeGreaterThan(accepted!);
+    // Where the kernel says that nobody else waits, who does is accepted in a later turn.
+    if (kernelIsDifficult) return;
     expect(scene.log.filter((line) => line.startsWith('mux_connection'))).toEqual(scene.log.slice(0, 5));
   });
 

@@ -6,7 +6,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { describeEngines } from '../engines.js';
+import { describeEngines, kernelIsDifficult } from '../engines.js';
 import { ChildProgram, programEnvironment, programPath, start } from './child-program.js';
 import { Peer } from './peer.js';
 import { temporaryDirectory } from './scene.js';
@@ -47,7 +47,10 @@ describeEngines('the process', (engine) => {
     const program = start(engine, 'keep-alive', ['exit']);
     const peer = await Peer.connect(Number(await program.line('listening')));
     await peer.send('echo');
-    expect((await peer.end()).text).toBe('echo and last words');
+    const { text } = await peer.end();
+    // It is tried once: what the kernel has no room for at that moment is lost with the process, in its order. endLoop() waits.
+    if (kernelIsDifficult) expect('echo and last words'.startsWith(text)).toBe(true);
+    else expect(text).toBe('echo and last words');
     expect(await program.ending()).toMatchObject({ code: 0, signal: null });
   });
 
