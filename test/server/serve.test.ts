@@ -50,8 +50,9 @@ describeEngines('serve()', (engine) => {
   });
 
   it('is ended by close(); the process may go on', async () => {
-    const server = await served(engine, { mux_input: (_mux, _fh, data) => data.consume() });
+    const server = await served(engine, { mux_connection: (_mux, fh) => void fh.print('hello') });
     const peer = await connectTo(server);
+    await peer.expect('hello'); // who is not accepted yet is reset
     await server.close();
     expect(await peer.end()).toMatchObject({ by: 'fin' });
   });
@@ -67,6 +68,7 @@ describeEngines('serve()', (engine) => {
   it('handles the signals', async () => {
     const program = startProgram(engine, 'serve', ['listen']);
     const peer = await Peer.connect(Number(await program.line('listening')));
+    await peer.expect('hello');
     program.process.kill('SIGTERM');
     expect(await peer.end()).toMatchObject({ by: 'fin' });
     await peer.finish();

@@ -7,7 +7,7 @@ const common = { port: 0, host: '127.0.0.1', argv: [], mux_input: (_mux, _fh, da
 
 switch (process.argv[2]) {
   case 'listen': {
-    const server = serve({ ...common, log_level: 0 });
+    const server = serve({ ...common, log_level: 0, mux_connection: (_mux, fh) => void fh.print('hello') });
     await server.ready;
     console.log(`listening ${server.listeners[0].localPort}`);
     break;
