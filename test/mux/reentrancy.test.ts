@@ -133,6 +133,9 @@ describeAllEngines('re-entrancy', (engine) => {
     for (let index = 0; index < 6; index += 1) await (await scene.connect()).send('x');
     scene.startLoop();
     await scene.until('mux_connection c6');
+    const isHeardOrGone = (name: string): boolean =>
+      scene.log.some((line) => line.startsWith(`mux_input ${name} `) || line === `mux_close ${name}`);
+    await eventually('everybody is heard or gone', () => [1, 2, 3, 4, 5, 6].every((index) => isHeardOrGone(`c${index}`)));
     await scene.fence();
     scene.mux.endLoop();
     await scene.loop;

@@ -95,7 +95,7 @@ describeAllEngines('callbacks of a server', (engine) => {
     const expected = peers.map((peer) => ['127.0.0.1', peer.socket.localPort, '127.0.0.1', listeners[0]!.localPort, undefined]);
     for (const peer of peers) await peer.finish();
     await eventually('both ends', () => ends.length === 2);
-    expect(ends).toEqual(expected);
+    expect(ends).toEqual(expect.arrayContaining(expected)); // whose end is seen first is the kernel's business
   });
 
   it('count seconds since 1970 in connected', async () => {
