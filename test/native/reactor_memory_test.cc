@@ -229,9 +229,7 @@ void fail_each(int (*scenario)(int fail_at)) {
 
 TEST("whichever request for memory fails, one connection at most pays for it and nothing leaks") { fail_each(play); }
 
-TEST(
-    "whichever request for memory fails while tables grow and limits are set, who asked may ask again, and nothing "
-    "leaks") {
+TEST("whichever request fails while tables grow and limits are set, who asked may ask again, nothing leaks") {
   CHECK(netmux_test::allow_descriptors(4096));
   fail_each(play_limits);
 }
