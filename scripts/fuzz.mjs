@@ -23,6 +23,8 @@ const TARGETS = {
 
 /** For each property in a run: short, since a test that blocks its process for minutes is taken for one that hangs. */
 const PROPERTY_SECONDS = 5;
+/** A machine that is busy with other things; an input that takes longer by itself is a finding. */
+const PROPERTY_PATIENCE_MS = 120_000;
 
 const COMPILER = process.env.CXX || 'clang++';
 const SANITIZERS = ['-fsanitize=fuzzer,address,undefined', '-fno-sanitize-recover=all', '-fno-omit-frame-pointer'];
@@ -114,7 +116,15 @@ function tryProperties(name) {
     do {
       const { status, error, stdout, stderr } = run(
         process.execPath,
-        ['node_modules/vitest/vitest.mjs', 'run', '--project', 'behaviour', '--maxWorkers=1', ...TARGETS[name].tests],
+        [
+          'node_modules/vitest/vitest.mjs',
+          'run',
+          '--project',
+          'behaviour',
+          '--maxWorkers=1',
+          `--testTimeout=${PROPERTY_PATIENCE_MS}`,
+          ...TARGETS[name].tests,
+        ],
         {
           env: { ...process.env, NETMUX_TRIES_SECONDS: String(Math.min(seconds, PROPERTY_SECONDS)), NETMUX_TRIES_FILE: counts },
           timeout: GRACE_MS,
