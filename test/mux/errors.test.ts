@@ -307,7 +307,7 @@ describeAllEngines('a callback that returns a promise', (engine) => {
       steps: {
         mux_input: async (_, __, data) => {
           data.consume();
-          await sleep(20);
+          await scene.until('mux_close c1');
           scene.journal.add('rejecting');
           throw boom;
         },
