@@ -119,8 +119,9 @@ export class Lifecycle {
     const { totals } = handle.mux.run;
     this.#slots.ring.encode();
     if (kind === SlotState.Listener) totals.addRefused(engine.refused(slot));
+    const traffic = memory.traffic.slice(2 * slot, 2 * slot + 2); // those of a slot that is free again are nobody's
     const descriptor = Math.max(engine.release(slot), UNKNOWN_DESCRIPTOR);
-    if (kind !== SlotState.Listener) totals.addClosed(kind, failures.closed(handle, 'removed'), memory.traffic, slot);
+    if (kind !== SlotState.Listener) totals.addClosed(kind, failures.closed(handle, 'removed'), traffic, 0);
     this.#slots.vacate(slot);
     handle.slot = DEAD;
     this.#paths.forget(handle);

@@ -2,144 +2,257 @@
  * What a server is to tell of its connections, from the documents and not from the code: docs/architecture.md, "Half-close", and what
  * the callbacks promise. It knows no engine, no buffer and no time; each step is through before the next one begins.
  */
-import { type Action, type Callback, CLIENTS, type Step, WRITTEN_BYTES } from './script.js';
+import type { ClosedReason } from '../../src/mux/endings.js';
+import { type Plan, Plans } from './plans.js';
+import { ReferenceConnection } from './reference-connection.js';
+import {
+  type Action,
+  type Callback,
+  CONNECTIONS,
+  FOREIGN,
+  INBUFFER_BYTES,
+  POURED_BYTES,
+  type Settings,
+  type Step,
+  WRITTEN_BYTES,
+} from './script.js';
 
-export interface Plan {
-  readonly orders: readonly Action[];
-  readonly to: number;
+/** In what engines differ, as docs/engines.md says, and networks. */
+export interface Traits {
+  /** How many bytes fit into nobody's buffers. */
+  readonly floodBytes: number;
+  /** Whether they are sent at once to who reads; else all other things come first. */
+  readonly isFloodFast: boolean;
+  /** When the promises are looked at that callbacks have returned: before the output of their batch leaves, after it, or when all is quiet. */
+  readonly rejectionsComeAfter: 'batch' | 'turn' | 'step';
+  /** Whether descriptors can be taken over. */
+  readonly canAdd: boolean;
+  /** What becomes of a connection to one who never answers. */
+  readonly silence: 'NETMUX_CONNECT_TIMEOUT' | 'ECONNREFUSED';
 }
 
-/** One-shot plans, by callback and connection, in their order. */
-export class Plans {
-  readonly #plans = new Map<string, Plan[]>();
-
-  add(when: Callback, of: number, plan: Plan): void {
-    const key = `${when} ${of}`;
-    this.#plans.set(key, [...(this.#plans.get(key) ?? []), plan]);
-  }
-
-  take(when: Callback, of: number): Plan | undefined {
-    return this.#plans.get(`${when} ${of}`)?.shift();
-  }
-}
-
-/** The callbacks of a connection, with the bytes that were consumed or, at the end, left; inputs that follow each other are one. */
-export class Trace {
-  readonly lines: string[] = [];
-
-  add(callback: Callback, bytes = 0): void {
-    const last = /^mux_input (\d+)$/.exec(this.lines.at(-1) ?? '');
-    if (callback === 'mux_eof') this.lines.push(`mux_eof ${bytes}`);
-    else if (callback !== 'mux_input') this.lines.push(callback);
-    else if (last === null) this.lines.push(`mux_input ${bytes}`);
-    else this.lines[this.lines.length - 1] = `mux_input ${Number(last[1]) + bytes}`;
-  }
-}
-
-export class ReferenceConnection {
-  readonly trace = new Trace();
-  isAlive = false;
-  reading: 'open' | 'paused' | 'ended' | 'shut' = 'open';
-  writing: 'open' | 'flushing' | 'shut' = 'open';
-  /** What the client has sent and nobody was told of. */
-  held = 0;
-  /** What was presented and not consumed. */
-  unread = 0;
-  heldEnd: 'fin' | 'reset' | undefined;
-  /** The client sends no more. */
-  isClientThrough = false;
-  /** The client has reset the connection: nothing can be written. */
-  isPeerGone = false;
-  owesEof = false;
-  /** Bytes written in this turn. */
-  queued = 0;
-  hasTimer = false;
-  /** Bytes that the client has sent in all. */
-  sent = 0;
-  /** Bytes that the client must have got. */
-  delivered = 0;
-
-  /** Whether the client must have seen the end. */
-  get isOver(): boolean {
-    return this.writing === 'shut' || (this.trace.lines.length > 0 && !this.isAlive);
-  }
-}
+/** Above it `write` says false: the default. */
+const HIGH_WATER_BYTES = 64 * 1024;
 
 export class Reference {
-  readonly connections = Array.from({ length: CLIENTS }, () => new ReferenceConnection());
-  readonly #isHalfOpenAllowed: boolean;
+  readonly connections = Array.from({ length: CONNECTIONS }, () => new ReferenceConnection());
+  readonly counts = { accepted: 0, connected: 0, added: 0, dropped: 0, timeouts: 0, refused: 0 };
+  readonly closed: Partial<Record<ClosedReason, number>> = {};
+  /** `endLoop` was called. */
+  isEnding = false;
+  readonly #settings: Settings;
+  readonly #traits: Traits;
   readonly #plans = new Plans();
-  accepted = 0;
+  /** Those that came about, in their order. */
+  readonly #arrived: ReferenceConnection[] = [];
+  /** Callbacks of events run: what ends the loop takes effect behind them. */
+  #isInBatch = false;
+  #isEndDue = false;
 
-  constructor(allowHalfOpen: boolean) {
-    this.#isHalfOpenAllowed = allowHalfOpen;
+  constructor(settings: Settings, traits: Traits) {
+    this.#settings = settings;
+    this.#traits = traits;
   }
 
   /** @returns false for a step that makes no sense now: nobody takes it */
   take(step: Step): boolean {
-    if ('when' in step) {
-      this.#plans.add(step.when, step.of, step);
-      return true;
-    }
-    const c = this.connections['client' in step ? step.client : step.to]!;
-    if ('client' in step && step.does === 'connect') {
-      if (c.isAlive || c.trace.lines.length > 0) return false;
-      c.isAlive = true;
-      this.accepted += 1;
-      this.#emit(c, 'mux_connection');
-    } else if (!c.isAlive || ('client' in step && c.isClientThrough)) {
-      return false;
-    } else if ('server' in step) {
-      for (const action of step.server) this.#act(c, action);
-    } else if (step.does === 'send') {
-      c.sent += step.bytes;
-      if (c.reading === 'open') this.#emit(c, 'mux_input', step.bytes);
-      else if (c.reading === 'paused') c.held += step.bytes;
-    } else {
-      c.isClientThrough = true;
-      if (step.does === 'reset') c.isPeerGone = true;
-      c.heldEnd = step.does === 'reset' ? 'reset' : 'fin';
-    }
+    if (!this.#isPossible(step)) return false;
+    if ('when' in step) this.#plans.add(step.when, step.of, step);
+    else if ('open' in step) this.#open(this.connections[step.open]!, step.at, step.orders);
+    else if ('server' in step) for (const action of step.server) this.#act(this.connections[step.to]!, action);
+    else this.#hearOfClient(this.connections[step.client]!, step);
     this.#settle();
     return true;
   }
 
+  #isPossible(step: Step): boolean {
+    // Where a long piece of input is cut is nobody's promise: nothing is planned for its mux_input.
+    if ('when' in step) return !(step.when === 'mux_input' && this.connections[step.of]!.held >= POURED_BYTES);
+    if ('server' in step) return this.connections[step.to]!.isAlive;
+    if ('open' in step) return !this.isEnding && !this.connections[step.open]!.isKnown;
+    const c = this.connections[step.client]!;
+    if (step.does === 'connect') {
+      // A place that was given up may not be free at once.
+      const isClear = !this.#settings.isLimited || this.#arrived.every((other) => other.isAlive || !this.#isAccepted(other));
+      return !this.isEnding && !c.isKnown && isClear;
+    }
+    if (c.isPending || c.isClientThrough) return false;
+    const isLong = step.does === 'send' && step.bytes >= POURED_BYTES;
+    if (!c.isAlive) return c.isLingering && (step.does === 'read on' || step.does === 'finish' || (step.does === 'send' && !isLong));
+    if (isLong) return !this.#plans.has('mux_input', step.client) && c.held < POURED_BYTES;
+    if (step.does === 'reset') return c.held < POURED_BYTES;
+    // Who has read much may be lent much by its kernel: a flood might fit.
+    return step.does !== 'stop reading' || (c.delivered < this.#traits.floodBytes / 4 && c.over === undefined);
+  }
+
+  #isAccepted(c: ReferenceConnection): boolean {
+    return this.connections.indexOf(c) < 2;
+  }
+
+  #hearOfClient(c: ReferenceConnection, step: Extract<Step, { client: number }>): void {
+    switch (step.does) {
+      case 'connect':
+        this.#connect(c);
+        break;
+      case 'send':
+        c.sent += step.bytes;
+        if (c.isAlive && (c.reading === 'open' || c.reading === 'paused')) c.held += step.bytes;
+        break;
+      case 'stop reading':
+        c.isClientReading = false;
+        break;
+      case 'read on':
+        c.isClientReading = true;
+        break;
+      case 'finish':
+      case 'reset':
+        c.isClientThrough = true;
+        if (step.does === 'reset') c.isPeerGone = true;
+        if (c.isAlive) c.heldEnd = step.does === 'reset' ? 'reset' : 'fin';
+        break;
+    }
+  }
+
+  #connect(c: ReferenceConnection): void {
+    c.isKnown = true;
+    if (this.#settings.isLimited && this.#arrived.some((other) => other.isAlive && this.#isAccepted(other))) {
+      c.isKnown = false;
+      c.isClientThrough = true;
+      c.isRefused = true;
+      c.over = 'any';
+      this.counts.refused += 1;
+      this.#inBatch(() => this.#emit(c, 'mux_refused'));
+      return;
+    }
+    this.counts.accepted += 1;
+    c.isAlive = true;
+    this.#arrived.push(c);
+    this.#inBatch(() => this.#emit(c, 'mux_connection'));
+  }
+
+  #open(c: ReferenceConnection, at: 'listener' | 'nobody' | 'silence', orders: readonly Action[]): void {
+    c.isKnown = true;
+    c.isAlive = true;
+    if (this.#traits.canAdd && this.connections.indexOf(c) === FOREIGN) {
+      this.counts.added += 1;
+      c.isEstablished = true;
+      this.#arrived.push(c);
+    } else {
+      c.isPending = true;
+    }
+    for (const action of orders) this.#act(c, action);
+    if (!c.isPending || !c.isAlive) return;
+    if (at === 'listener') this.#inBatch(() => this.#established(c));
+    else this.#neverConnected(c, at === 'nobody' ? 'ECONNREFUSED' : this.#traits.silence);
+  }
+
+  /** What was asked for meanwhile happens first. */
+  #established(c: ReferenceConnection): void {
+    c.isPending = false;
+    c.isEstablished = true;
+    this.#arrived.push(c);
+    this.counts.connected += 1;
+    for (const action of c.early) this.#act(c, action);
+    if (c.isAlive && !c.early.has('close')) this.#emit(c, 'mux_connection');
+  }
+
+  #neverConnected(c: ReferenceConnection, code: string): void {
+    // The time is over outside of any group of callbacks.
+    const fail = () => this.#emit(c, 'mux_error', code);
+    if (code === 'NETMUX_CONNECT_TIMEOUT') fail();
+    else this.#inBatch(fail);
+    if (c.isAlive) this.#abandon(c);
+  }
+
+  #inBatch(act: () => void): void {
+    this.#isInBatch = true;
+    act();
+    this.#isInBatch = false;
+  }
+
   /** @returns false where the callback has thrown */
-  #emit(c: ReferenceConnection, callback: Callback, bytes = 0): boolean {
+  #emit(c: ReferenceConnection, callback: Callback, code = 'thrown', bytes = 0): boolean {
     const plan = this.#plans.take(callback, this.connections.indexOf(c));
+    if (callback === 'mux_timeout') this.counts.timeouts += 1;
     if (callback === 'mux_input') {
       c.unread += bytes;
       c.trace.add(callback, plan?.orders.includes('leave') ? 0 : c.unread);
       if (!plan?.orders.includes('leave')) c.unread = 0;
     } else {
-      c.trace.add(callback, c.unread);
+      c.trace.add(callback, callback === 'mux_error' ? code : c.unread);
       if (callback === 'mux_eof') c.unread = 0;
     }
+    if (!this.#follow(c, callback, plan)) return false;
+    if (callback === 'mux_input' && c.isAlive && c.unread > 0) this.#keepUnread(c);
+    return true;
+  }
+
+  /** @returns false where the plan was to throw */
+  #follow(c: ReferenceConnection, callback: Callback, plan: Plan | undefined): boolean {
     if (plan === undefined) return true;
     const throwing = plan.orders.indexOf('throw');
     for (const action of throwing < 0 ? plan.orders : plan.orders.slice(0, throwing)) this.#act(this.connections[plan.to]!, action);
-    if (throwing < 0) return true;
-    // What is thrown by these two is told to nobody.
+    // What these two throw is told to nobody.
     if (callback === 'mux_close' || callback === 'mux_error') return true;
-    if (!c.isAlive) return false; // nobody is told any more
+    if (throwing >= 0) this.#failed(c);
+    else if (plan.orders.includes('reject')) c.hasRejected = true;
+    return throwing < 0;
+  }
+
+  #failed(c: ReferenceConnection): void {
+    if (c.isRefused) this.#emit(c, 'mux_error'); // it was the listener's callback: that stays
+    if (!c.isAlive) return; // nobody is told any more
     this.#emit(c, 'mux_error');
-    if (!c.isAlive) return false;
+    if (!c.isAlive) return;
+    c.reason ??= 'threw';
+    this.#finish(c);
+  }
+
+  /** No more input, no `mux_eof`; what is queued is sent. */
+  #finish(c: ReferenceConnection): void {
     c.owesEof = false;
     c.held = 0;
     c.unread = 0;
-    if (!this.#isReadingOver(c)) c.reading = 'shut';
+    if (!c.isReadingOver) c.reading = 'shut';
     this.#endWriting(c);
-    return false;
+  }
+
+  #keepUnread(c: ReferenceConnection): void {
+    if (c.isReadingOver && !c.owesEof) c.unread = 0;
+    else if (this.#settings.isInputLimited && c.unread > INBUFFER_BYTES) this.#exceed(c, 'inbuffer', 'NETMUX_INBUFFER_LIMIT');
+  }
+
+  #exceed(c: ReferenceConnection, reason: ClosedReason, code: string): void {
+    c.reason ??= reason;
+    if (c.isPending) c.early.add('shutdown 1');
+    else c.writing = 'failed';
+    this.#emit(c, 'mux_error', code);
+    if (c.isAlive) this.#abort(c, c.queued > 0 ? 'reset' : 'any');
   }
 
   #act(c: ReferenceConnection, action: Action): void {
-    if (!c.isAlive) return;
+    if (action === 'end loop') {
+      if (this.#isInBatch) this.#isEndDue = true;
+      else this.#endLoop();
+    } else if (action === 'write' || action === 'flood') {
+      if (c.isKnown) c.answers.push(this.#write(c, action === 'write' ? WRITTEN_BYTES : this.#traits.floodBytes));
+    } else if (!c.isAlive) {
+      return;
+    } else if (c.isPending && (action === 'shutdown 0' || action === 'shutdown 1' || (action === 'close' && c.queued > 0))) {
+      c.early.add(action);
+    } else {
+      this.#change(c, action);
+    }
+  }
+
+  #change(c: ReferenceConnection, action: Action): void {
     switch (action) {
-      case 'write':
-        if (c.writing === 'open') c.queued += WRITTEN_BYTES;
-        break;
+      case 'replace output':
       case 'kill output':
-        c.queued = 0;
+        // What a kernel has already taken of a flood nobody knows: the rest is killed, and the connection with it.
+        if (this.#isFlooded(c)) this.#abort(c, 'any');
+        else if (action === 'kill output') c.queued = 0;
+        else if (c.isWritable) c.queued = WRITTEN_BYTES;
         break;
       case 'pause':
         if (c.reading === 'open') c.reading = 'paused';
@@ -148,7 +261,7 @@ export class Reference {
         if (c.reading === 'paused') c.reading = 'open';
         break;
       case 'shutdown 0':
-        if (this.#isReadingOver(c)) break;
+        if (c.isReadingOver) break;
         c.reading = 'shut';
         c.held = 0;
         c.unread = 0;
@@ -161,11 +274,20 @@ export class Reference {
         this.#endBoth(c);
         break;
       case 'abort':
+        this.#abort(c, 'any');
+        break;
       case 'reset':
-        this.#close(c);
+        this.#abort(c, c.writing === 'open' ? 'reset' : 'any');
+        break;
+      case 'remove':
+        if (c.isPending) break;
+        c.isTorn = true;
+        c.isRemoved = true;
+        this.#leave(c, 'removed');
         break;
       case 'timer':
-        c.hasTimer = true;
+      case 'later timer':
+        c.hasTimer = action === 'timer';
         break;
       case 'no timer':
         c.hasTimer = false;
@@ -173,10 +295,30 @@ export class Reference {
     }
   }
 
+  #write(c: ReferenceConnection, bytes: number): boolean {
+    if (!c.isAlive || !c.isWritable) return false;
+    const { floodBytes } = this.#traits;
+    if (bytes > floodBytes + floodBytes / 8 - c.queued) {
+      if (this.#settings.outbufferPolicy === 'drop') this.counts.dropped += 1;
+      else this.#exceed(c, 'outbuffer', 'NETMUX_OUTBUFFER_LIMIT');
+      return false;
+    }
+    c.queued += bytes;
+    return c.queued <= HIGH_WATER_BYTES;
+  }
+
+  /** Whether more is queued than its client's buffers can hold. */
+  #isFlooded(c: ReferenceConnection): boolean {
+    return c.queued >= this.#traits.floodBytes / 4;
+  }
+
   #endBoth(c: ReferenceConnection): void {
-    if (this.#isReadingOver(c)) {
+    if (c.isPending) {
+      this.#abandon(c);
+    } else if (c.isReadingOver) {
       this.#endWriting(c);
     } else if (c.queued === 0 && c.unread === 0 && c.writing !== 'flushing') {
+      c.reading = 'shut';
       this.#close(c);
     } else {
       c.reading = 'shut';
@@ -188,54 +330,128 @@ export class Reference {
 
   #endWriting(c: ReferenceConnection): void {
     if (c.writing !== 'open') this.#closeIfOver(c);
-    else if (this.#isReadingOver(c) && !c.owesEof && c.queued === 0) this.#close(c);
+    else if (c.isReadingOver && !c.owesEof && c.queued === 0) this.#close(c);
     else c.writing = 'flushing';
   }
 
-  #isReadingOver(c: ReferenceConnection): boolean {
-    return c.reading === 'ended' || c.reading === 'shut';
-  }
-
   #closeIfOver(c: ReferenceConnection): void {
-    if (c.isAlive && c.writing === 'shut' && this.#isReadingOver(c) && !c.owesEof) this.#close(c);
+    const isOver = c.writing === 'shut' && c.isReadingOver && !c.owesEof;
+    if (c.isAlive && (isOver || c.writing === 'failed')) this.#close(c);
   }
 
+  /** All was sent, or cannot be sent any more. */
   #close(c: ReferenceConnection): void {
-    c.isAlive = false;
-    c.queued = 0;
-    c.hasTimer = false;
+    if (c.writing === 'failed') {
+      this.#abort(c, 'any', 'ended');
+      return;
+    }
+    c.isLingering = true;
+    c.over ??= 'fin';
+    this.#leave(c, 'ended');
     this.#emit(c, 'mux_close');
   }
 
-  /** All that a step has given rise to: output first, then input that waited, timers last. */
-  #settle(): void {
-    for (let isBusy = true; isBusy; ) {
-      isBusy = false;
-      for (const c of this.connections) isBusy = this.#flush(c) || isBusy;
-      for (const c of this.connections) isBusy = (!isBusy && this.#receive(c)) || isBusy;
-      for (const c of isBusy ? [] : this.connections.filter(({ hasTimer }) => hasTimer)) {
-        isBusy = true;
-        if (!c.isAlive || !c.hasTimer) continue;
-        c.hasTimer = false;
-        this.#emit(c, 'mux_timeout');
-      }
+  /** At once, whatever is queued: how much of what was sent a client gets that does not read now, nobody can tell. */
+  #abort(c: ReferenceConnection, over: 'reset' | 'any', reason: ClosedReason = 'closed'): void {
+    if (c.isPending) {
+      this.#abandon(c);
+      return;
     }
+    if (this.#isFlooded(c) || !c.isClientReading) c.isTorn = true;
+    c.over ??= over;
+    this.#leave(c, reason);
+    this.#emit(c, 'mux_close');
   }
 
-  #flush(c: ReferenceConnection): boolean {
-    if (!c.isAlive || (c.queued === 0 && !c.owesEof && c.writing !== 'flushing')) return false;
+  /** A connection that was never established. */
+  #abandon(c: ReferenceConnection): void {
+    c.isAlive = false;
+    c.isPending = false;
+    c.isClientThrough = true;
+    this.#emit(c, 'mux_close');
+  }
+
+  #leave(c: ReferenceConnection, otherwise: ClosedReason): void {
+    const reason = c.reason ?? otherwise;
+    this.closed[reason] = (this.closed[reason] ?? 0) + 1;
+    c.isAlive = false;
+    c.queued = 0;
+    c.hasTimer = false;
+  }
+
+  #endLoop(): void {
+    if (this.isEnding) return;
+    this.isEnding = true;
+    for (const c of this.connections) if (c.isPending) this.#abandon(c);
+    for (const c of this.#arrived) if (c.isAlive) this.#finish(c);
+  }
+
+  /** All that a step has given rise to: output first, then input that waited, timers, and the end of the loop last. */
+  #settle(): void {
+    const { rejectionsComeAfter } = this.#traits;
+    const each = (act: (c: ReferenceConnection) => boolean) => () => this.connections.map(act).includes(true);
+    const rejections = each((c) => this.#reject(c));
+    const phases = [
+      ...(rejectionsComeAfter === 'batch' ? [rejections] : []),
+      each((c) => this.#flush(c, this.#traits.isFloodFast)),
+      ...(rejectionsComeAfter === 'turn' ? [rejections] : []),
+      () => this.connections.some((c) => this.#receive(c)),
+      each((c) => this.#timeOut(c)),
+      rejections,
+      () => this.#endIfDue(),
+      each((c) => this.#flush(c, true)),
+    ];
+    const goOn = (phase: () => boolean) => {
+      this.#isInBatch = phase !== rejections;
+      return phase();
+    };
+    while (phases.some(goOn));
+    this.#isInBatch = false;
+    for (const c of this.connections) c.look();
+  }
+
+  #endIfDue(): boolean {
+    if (!this.#isEndDue) return false;
+    this.#isEndDue = false;
+    this.#isInBatch = false;
+    this.#endLoop();
+    return true;
+  }
+
+  #reject(c: ReferenceConnection): boolean {
+    if (!c.hasRejected) return false;
+    c.hasRejected = false;
+    this.#failed(c);
+    return true;
+  }
+
+  #timeOut(c: ReferenceConnection): boolean {
+    if (!c.isAlive || !c.hasTimer || c.isPending) return false;
+    c.hasTimer = false;
+    this.#emit(c, 'mux_timeout');
+    return true;
+  }
+
+  /** @param flood whether also a flood can be through */
+  #flush(c: ReferenceConnection, flood: boolean): boolean {
+    if (!c.isAlive || c.isPending || (c.queued === 0 && !c.owesEof && c.writing !== 'flushing')) return false;
     if (c.queued > 0 && c.isPeerGone) {
+      if (c.reading === 'open') return false; // who reads is told of the end of input first
       this.#fail(c);
       return true;
     }
+    const isStuck = this.#isFlooded(c) && !(c.isClientReading && flood);
     const hadOutput = c.queued > 0;
-    c.delivered += c.queued;
-    c.queued = 0;
     const isFlushing = c.writing === 'flushing';
+    if (isStuck && !c.owesEof) return false;
+    if (!isStuck) {
+      c.delivered += c.queued;
+      c.queued = 0;
+    }
     if (c.owesEof) {
       c.owesEof = false;
       this.#emit(c, 'mux_eof');
-      if (!c.isAlive) return true;
+      if (!c.isAlive || isStuck) return true;
     }
     if (hadOutput && (!this.#emit(c, 'mux_outbuffer_empty') || !c.isAlive)) return true;
     if (isFlushing) c.writing = 'shut';
@@ -245,7 +461,7 @@ export class Reference {
 
   /** What came while nobody read. */
   #receive(c: ReferenceConnection): boolean {
-    if (!c.isAlive) return false;
+    if (!c.isAlive || c.isPending) return false;
     if (c.reading === 'shut' && c.isPeerGone) {
       this.#fail(c);
       return true;
@@ -254,15 +470,16 @@ export class Reference {
     if (c.held > 0) {
       const bytes = c.held;
       c.held = 0;
-      this.#emit(c, 'mux_input', bytes);
+      this.#emit(c, 'mux_input', undefined, bytes);
       return true;
     }
     if (c.heldEnd === undefined) return false;
     c.reading = 'ended';
     const isReset = c.heldEnd === 'reset';
     c.heldEnd = undefined;
+    if (isReset) c.reason ??= 'failed';
     if (!this.#emit(c, 'mux_eof') || !c.isAlive) return true;
-    if (isReset || !this.#isHalfOpenAllowed || c.writing !== 'open') this.#endWriting(c);
+    if (isReset || !this.#settings.allowHalfOpen || c.writing !== 'open') this.#endWriting(c);
     return true;
   }
 
@@ -272,8 +489,9 @@ export class Reference {
       this.#emit(c, 'mux_eof');
       if (!c.isAlive) return;
     }
-    c.writing = 'shut';
+    c.writing = 'failed';
     c.queued = 0;
-    if (this.#emit(c, 'mux_epipe') && c.isAlive) this.#close(c);
+    c.reason ??= 'failed';
+    if (this.#emit(c, 'mux_epipe') && c.isAlive) this.#abort(c, 'any', 'ended');
   }
 }

@@ -1,279 +1,306 @@
 /** A server under a script: on the engine in memory or on sockets, it does what the steps say and writes down what it hears. */
-import { type Handle, Mux, type MuxCallbacks, type MuxStats } from '../../src/index.js';
-import { TestNetwork } from '../../src/testing/index.js';
-import type { SocketEngine } from '../engines.js';
-import { Peer } from '../mux/peer.js';
-import { fence } from '../mux/scene.js';
-import { type Plan, Plans, Trace } from './reference.js';
-import { type Action, byteAt, bytesFrom, type Callback, CLIENTS, type Step, WRITTEN_BYTES } from './script.js';
+import { closeSync } from 'node:fs';
+import type { Handle, Listener, Mux, MuxCallbacks, MuxOptions, MuxStats } from '../../src/index.js';
+import { ask } from './ask.js';
+import { type Plan, Plans, Trace } from './plans.js';
+import type { Traits } from './reference.js';
+import { type Action, bytesFrom, type Callback, CONNECTIONS, INBUFFER_BYTES, type Settings, type Step, WRITTEN_BYTES } from './script.js';
 
-/** A client of the script. */
-interface Client {
+/** Who sits at the other end. */
+export interface Client {
   send(bytes: Buffer): unknown;
   finish(): unknown;
   reset(): unknown;
-  /** All that it has got. */
-  received(): Buffer;
-  /** Whether the server has ended, in whatever way. */
-  isOver(): boolean;
+  stopReading(): void;
+  readOn(): void;
+  /** What it has got since the last call. */
+  received(): Buffer[];
+  /** How the server has ended. */
+  over(): string | undefined;
 }
 
+/** No step lasts so long. */
+const LATER_SECONDS = 3600;
+
 /** The server's side is numbered behind the clients'. */
-const sideOf = (connection: number) => CLIENTS + connection;
+const sideOf = (connection: number) => CONNECTIONS + connection;
+
+const numbers = () => new Array<number>(CONNECTIONS).fill(0);
 
 export abstract class System {
-  readonly traces = Array.from({ length: CLIENTS }, () => new Trace());
+  abstract readonly traits: Traits;
+  readonly traces = Array.from({ length: CONNECTIONS }, () => new Trace());
+  readonly answers: boolean[][] = Array.from({ length: CONNECTIONS }, () => []);
   /** What must not happen whatever the script. */
   readonly offences: string[] = [];
+  /** Bytes of each connection that its client has got, and that the server has received and sent when it was closed. */
+  readonly received = numbers();
+  readonly bytesRead = numbers();
+  readonly bytesWritten = numbers();
   protected abstract readonly mux: Mux;
+  protected listener: Listener | undefined;
   readonly #handles: (Handle | undefined)[] = [];
   readonly #clients: (Client | undefined)[] = [];
   readonly #plans = new Plans();
-  /** Bytes of each connection that were consumed, and that were written. */
-  readonly #consumed = new Array<number>(CLIENTS).fill(0);
-  readonly #written = new Array<number>(CLIENTS).fill(0);
-  readonly #sent = new Array<number>(CLIENTS).fill(0);
+  /** Bytes of each connection that were consumed, written, and sent by its client. */
+  readonly #consumed = numbers();
+  readonly #written = numbers();
+  readonly #sent = numbers();
   #connecting = 0;
+  #closing: Handle | undefined;
 
+  /** A client that comes. */
   protected abstract connect(): Promise<Client>;
+
+  /** Makes the server connect, or take over a descriptor. */
+  protected abstract open(
+    connection: number,
+    at: 'listener' | 'nobody' | 'silence',
+  ): Promise<{ make(): Handle; client(): Promise<Client> }>;
 
   /** Waits until the condition holds and nothing else is under way, or for as long as that may take. */
   abstract settle(isThrough: () => boolean): Promise<void>;
 
   abstract end(): Promise<void>;
 
-  async take(step: Step): Promise<void> {
+  async take(step: Step, isEstablished: boolean): Promise<void> {
     if ('when' in step) {
       this.#plans.add(step.when, step.of, step);
     } else if ('server' in step) {
       for (const action of step.server) this.#act(step.to, action);
+    } else if ('open' in step) {
+      const { make, client } = await this.open(step.open, step.at);
+      this.#handles[step.open] = make();
+      for (const action of step.orders) this.#act(step.open, action);
+      if (isEstablished) this.#clients[step.open] = await client();
     } else if (step.does === 'connect') {
       this.#connecting = step.client;
       this.#clients[step.client] = await this.connect();
     } else {
-      const client = this.#clients[step.client]!;
-      if (step.does === 'send') {
-        await client.send(bytesFrom(step.client, this.#sent[step.client]!, step.bytes));
-        this.#sent[step.client]! += step.bytes;
-      } else {
-        await client[step.does]();
-      }
+      await this.#tell(this.#clients[step.client]!, step);
     }
   }
 
-  /** Bytes that a client has got, which must be those that were written, in their order. */
-  received(connection: number): number {
-    const bytes = this.#clients[connection]?.received() ?? Buffer.alloc(0);
-    if (!bytes.equals(bytesFrom(sideOf(connection), 0, bytes.length))) this.offences.push(`client ${connection} got wrong bytes`);
-    return bytes.length;
+  /** How its server has ended for a client; what that has got must be what was written, in its order. */
+  look(connection: number): string | undefined {
+    const client = this.#clients[connection];
+    for (const bytes of client?.received() ?? []) {
+      const place = this.received[connection]!;
+      this.received[connection] = place + bytes.length;
+      if (!bytes.equals(bytesFrom(sideOf(connection), place, bytes.length))) this.offences.push(`client ${connection} got wrong bytes`);
+    }
+    return client?.over();
   }
 
-  isOver(connection: number): boolean {
-    return this.#clients[connection]?.isOver() ?? false;
+  /** Traffic of handles that are still open is that of this moment. */
+  readTraffic(): void {
+    for (const [connection, fh] of this.#handles.entries()) if (fh !== undefined && !fh.closed) this.#readTraffic(connection, fh);
   }
 
   get stats(): MuxStats {
     return this.mux.stats();
   }
 
-  /** Nothing that is asked of a handle that is gone does anything, or throws. */
-  askTheDead(): void {
-    for (const fh of this.#handles) {
-      if (!fh?.closed) continue;
-      if (fh.write('x') || this.mux.write(fh, 'x') !== undefined || fh.writable || fh.bufferedAmount > 0)
-        this.offences.push('the dead write');
-      for (const how of [0, 1, 2] as const) fh.shutdown(how);
-      for (const method of ['pause', 'resume', 'close', 'reset', 'ref', 'unref'] as const) fh[method]();
-      fh.setTimeout(0);
-      this.mux.close(fh);
-      this.mux.killOutput(fh);
-      if (this.mux.inbuffer(fh) !== undefined || this.mux.remove(fh) !== -1 || fh.fd !== -1) this.offences.push('the dead answer');
-    }
+  /** What is still planned will not happen. */
+  forgetPlans(): void {
+    this.#plans.clear();
+  }
+
+  /** Nothing that is asked of a handle, also of one that is gone, does anything, or throws. */
+  askAll(): void {
+    for (const connection of this.#handles.keys()) this.#act(connection, 'ask');
+  }
+
+  protected options({ allowHalfOpen, outbufferPolicy, isInputLimited, isLimited }: Settings): MuxOptions {
+    const { floodBytes } = this.traits;
+    return {
+      allowHalfOpen,
+      outbufferPolicy,
+      maxOutbuffer: floodBytes + floodBytes / 8,
+      ...(isInputLimited && { maxInbuffer: INBUFFER_BYTES }),
+      ...(isLimited && { maxConnectionsPerListener: 1 }),
+      lingerTimeout: LATER_SECONDS,
+      drainTimeout: LATER_SECONDS,
+      warn: () => {}, // complaints are no part of the trace
+    };
   }
 
   protected callbacks(): MuxCallbacks {
     return {
       mux_connection: (_, fh) => {
-        this.#handles[this.#connecting] = fh;
-        this.#hear('mux_connection', fh);
+        if (!this.#handles.includes(fh)) this.#handles[this.#connecting] = fh;
+        return this.#hear('mux_connection', fh);
       },
       mux_input: (_, fh, data) => {
         const connection = this.#handles.indexOf(fh);
         const plan = this.#plans.take('mux_input', connection);
         const bytes = plan?.orders.includes('leave') ? data.peek() : data.take();
         const from = this.#consumed[connection]!;
-        if (bytes.some((byte, index) => byte !== byteAt(connection, from + index)))
-          this.offences.push(`${connection} was shown wrong bytes`);
+        if (!bytes.equals(bytesFrom(connection, from, bytes.length))) this.offences.push(`${connection} was shown wrong bytes`);
         if (fh.bytesRead < from + bytes.length) this.offences.push(`bytesRead of ${connection} is too small`);
         const consumed = plan?.orders.includes('leave') ? 0 : bytes.length;
         this.#consumed[connection]! += consumed;
         this.traces[connection]!.add('mux_input', consumed);
-        this.#follow(plan);
+        return this.#follow(plan);
       },
       mux_eof: (_, fh, data) => {
         const connection = this.#handles.indexOf(fh);
         const bytes = data.peek();
         if (!bytes.equals(bytesFrom(connection, this.#consumed[connection]!, bytes.length))) this.offences.push('the rest is another');
-        this.#hear('mux_eof', fh, bytes.length);
+        return this.#hear('mux_eof', fh, bytes.length);
       },
       mux_close: (mux, fh) => {
         if (!fh.closed || mux.handles().includes(fh)) this.offences.push('open in its mux_close');
-        this.#hear('mux_close', fh);
+        this.#readTraffic(this.#handles.indexOf(fh), fh);
+        const outer = this.#closing;
+        this.#closing = fh;
+        try {
+          return this.#hear('mux_close', fh);
+        } finally {
+          this.#closing = outer;
+        }
       },
       mux_timeout: (_, fh) => this.#hear('mux_timeout', fh),
       mux_outbuffer_empty: (_, fh) => this.#hear('mux_outbuffer_empty', fh),
       mux_epipe: (_, fh) => this.#hear('mux_epipe', fh),
-      mux_error: (_, fh) => this.#hear('mux_error', fh),
+      mux_refused: (_, listener) => this.#hear('mux_refused', listener),
+      mux_error: (_, fh, { code, message }) => this.#hear('mux_error', fh, code ?? (message === 'as planned' ? 'thrown' : message)),
     };
   }
 
-  #hear(callback: Callback, fh: Handle, bytes = 0): void {
-    const connection = this.#handles.indexOf(fh);
-    this.traces[connection]!.add(callback, bytes);
-    this.#follow(this.#plans.take(callback, connection));
+  #hear(callback: Callback, fh: Handle, detail: number | string = 0): unknown {
+    // Of the listener's callbacks the one who knocks is the cause.
+    const connection = fh === this.listener ? this.#connecting : this.#handles.indexOf(fh);
+    this.traces[connection]!.add(callback, detail);
+    return this.#follow(this.#plans.take(callback, connection));
   }
 
-  #follow(plan: Plan | undefined): void {
+  #follow(plan: Plan | undefined): unknown {
     for (const action of plan?.orders ?? []) {
       if (action === 'throw') throw new Error('as planned');
       this.#act(plan!.to, action);
     }
+    return plan?.orders.includes('reject') ? Promise.reject(new Error('as planned')) : undefined;
   }
 
   #act(connection: number, action: Action): void {
+    const { mux } = this;
     const fh = this.#handles[connection];
+    if (action === 'end loop') {
+      if (connection % 2 === 0) mux.endLoop();
+      else void mux[Symbol.asyncDispose]();
+    }
     if (fh === undefined) return;
+    const isFlooded = fh.bufferedAmount >= this.traits.floodBytes / 4;
     switch (action) {
       case 'write':
-        this.#written[connection]! += this.mux.write(fh, bytesFrom(sideOf(connection), this.#written[connection]!, WRITTEN_BYTES)) ?? 0;
+        this.#write(connection, fh, WRITTEN_BYTES);
         break;
+      case 'flood':
+        this.#write(connection, fh, this.traits.floodBytes);
+        break;
+      case 'replace output':
       case 'kill output':
-        this.#written[connection]! -= fh.bufferedAmount;
-        this.mux.killOutput(fh);
+        if (!isFlooded && (action === 'kill output' || fh.writable)) this.#written[connection]! -= fh.bufferedAmount;
+        if (isFlooded || action === 'kill output') mux.killOutput(fh);
+        if (isFlooded) mux.close(fh);
+        else if (action === 'replace output') this.#replaceOutput(connection, fh);
         break;
       case 'shutdown 0':
         fh.shutdown(0);
         break;
       case 'shutdown 1':
-        fh.shutdown(1);
+        mux.shutdown(fh, 1);
         break;
       case 'abort':
-        this.mux.close(fh);
+        mux.close(fh);
         break;
+      case 'remove': {
+        if (!fh.closed) this.#readTraffic(connection, fh);
+        const descriptor = mux.remove(fh);
+        if (descriptor >= 0 && mux.engine === 'native') closeSync(descriptor); // Node keeps what is its own
+        break;
+      }
       case 'timer':
         fh.setTimeout(0);
+        break;
+      case 'later timer':
+        mux.setTimeout(fh, LATER_SECONDS);
         break;
       case 'no timer':
         fh.setTimeout(null);
         break;
+      case 'ask':
+        this.#ask(connection, fh);
+        break;
+      case 'end loop':
       case 'throw':
+      case 'reject':
       case 'leave':
         break;
       default:
         fh[action]();
     }
   }
-}
 
-const PORT = 7000;
-
-/** Complaints are no part of the trace. */
-const QUIET = { warn: () => {} };
-
-/** In memory everything has happened when a call returns. */
-export class MemorySystem extends System {
-  readonly #network = new TestNetwork();
-  protected readonly mux: Mux;
-
-  private constructor(allowHalfOpen: boolean) {
-    super();
-    this.mux = new Mux({ engine: this.#network.engine, allowHalfOpen, ...QUIET });
-    this.mux.setCallbackObject(this.callbacks());
+  /** Each way to write has its turn. */
+  #write(connection: number, fh: Handle, length: number): void {
+    const bytes = bytesFrom(sideOf(connection), this.#written[connection]!, length);
+    const before = fh.bufferedAmount;
+    const isWritable = fh.writable;
+    const ways = [
+      () => fh.write(bytes),
+      () => this.mux.write(fh, bytes) !== undefined && fh.bufferedAmount <= this.mux.settings.highWaterMark,
+      () => fh.print(bytes.subarray(0, 1), bytes.subarray(1)) !== undefined && fh.bufferedAmount <= this.mux.settings.highWaterMark,
+    ];
+    const answer = ways[this.answers[connection]!.length % ways.length]!();
+    this.answers[connection]!.push(answer);
+    const taken = fh.bufferedAmount - before;
+    if (!fh.closed && taken !== 0 && taken !== length) this.offences.push(`${taken} of ${length} bytes were taken`);
+    if (taken > 0 && !isWritable) this.offences.push('written to what is not writable');
+    if (taken > 0) this.#written[connection]! += taken;
   }
 
-  static async open(allowHalfOpen: boolean): Promise<MemorySystem> {
-    const system = new MemorySystem(allowHalfOpen);
-    await system.mux.listen({ port: PORT }).ready;
-    void system.mux.loop();
-    return system;
+  #replaceOutput(connection: number, fh: Handle): void {
+    const bytes = bytesFrom(sideOf(connection), this.#written[connection]!, WRITTEN_BYTES);
+    if (!fh.writable) return;
+    this.mux.outbuffer(fh, bytes);
+    this.#written[connection]! += WRITTEN_BYTES;
   }
 
-  protected async connect(): Promise<Client> {
-    const peer = this.#network.connect({ port: PORT });
-    let all = Buffer.alloc(0);
-    return {
-      send: (bytes) => peer.write(bytes),
-      finish: () => peer.end(),
-      reset: () => peer.reset(),
-      received: () => {
-        all = Buffer.concat([all, peer.received()]);
-        return all;
-      },
-      isOver: () => peer.ended !== undefined,
-    };
+  #ask(connection: number, fh: Handle): void {
+    this.offences.push(...ask(this.mux, fh, fh === this.#closing).map((what) => `${connection}: ${what}`));
+    const { bufferedAmount } = fh;
+    const unsent = this.mux.outbuffer(fh) ?? Buffer.alloc(0);
+    const expected = bytesFrom(sideOf(connection), this.#written[connection]! - bufferedAmount, bufferedAmount);
+    if (!unsent.equals(expected)) this.offences.push(`outbuffer of ${connection}: ${unsent.length} bytes, ${bufferedAmount} wait`);
+    const unread = this.mux.inbuffer(fh) ?? Buffer.alloc(0);
+    if (!unread.equals(bytesFrom(connection, this.#consumed[connection]!, unread.length))) this.offences.push(`inbuffer of ${connection}`);
   }
 
-  async settle(): Promise<void> {
-    this.#network.advance(0.01);
+  #readTraffic(connection: number, fh: Handle): void {
+    this.bytesRead[connection] = fh.bytesRead;
+    this.bytesWritten[connection] = fh.bytesWritten;
   }
 
-  async end(): Promise<void> {
-    await this.mux[Symbol.asyncDispose]();
-  }
-}
-
-/** Longer than any turn takes, on any machine: only who fails waits so long. */
-const PATIENCE_MS = 5_000;
-
-const TURNED_AWAY: Client = { send: () => {}, finish: () => {}, reset: () => {}, received: () => Buffer.alloc(0), isOver: () => true };
-
-export class SocketSystem extends System {
-  protected readonly mux: Mux;
-  #port = 0;
-  readonly #peers: Peer[] = [];
-
-  private constructor(engine: SocketEngine, allowHalfOpen: boolean) {
-    super();
-    this.mux = new Mux({ engine, allowHalfOpen, ...QUIET });
-  }
-
-  static async open(engine: SocketEngine, allowHalfOpen: boolean): Promise<SocketSystem> {
-    const system = new SocketSystem(engine, allowHalfOpen);
-    system.mux.setCallbackObject(system.callbacks());
-    const listener = await system.mux.listen({ host: '127.0.0.1', port: 0 }).ready;
-    system.#port = listener.localPort as number;
-    system.mux.loop().catch(() => {});
-    return system;
-  }
-
-  protected async connect(): Promise<Client> {
-    const peer = await Peer.connect(this.#port).catch(() => undefined);
-    if (peer === undefined) return TURNED_AWAY; // the server has reset it before it knew that it was connected
-    this.#peers.push(peer);
-    return {
-      send: (bytes) => peer.send(bytes).catch(() => {}), // the server may have gone meanwhile
-      finish: () => peer.finish(),
-      reset: () => peer.reset(),
-      received: () => peer.bytes,
-      isOver: () => peer.hasEnded,
-    };
-  }
-
-  async settle(isThrough: () => boolean): Promise<void> {
-    const end = performance.now() + PATIENCE_MS;
-    // At least once: not all that a step brings about is to be seen.
-    do await new Promise((resolve) => setTimeout(resolve, 1));
-    while (!isThrough() && performance.now() < end);
-  }
-
-  /** What was under way has come, also what nobody expects. */
-  fence(): Promise<void> {
-    return fence(this.mux);
-  }
-
-  async end(): Promise<void> {
-    for (const { socket } of this.#peers) socket.destroy();
-    for (const fh of this.mux.handles()) this.mux.close(fh);
-    await this.mux[Symbol.asyncDispose]();
+  async #tell(client: Client, step: Extract<Step, { client: number }>): Promise<void> {
+    switch (step.does) {
+      case 'send':
+        await client.send(bytesFrom(step.client, this.#sent[step.client]!, step.bytes));
+        this.#sent[step.client]! += step.bytes;
+        break;
+      case 'stop reading':
+        client.stopReading();
+        break;
+      case 'read on':
+        client.readOn();
+        break;
+      case 'finish':
+        await client.finish();
+        break;
+      case 'reset':
+        await client.reset();
+        break;
+    }
   }
 }

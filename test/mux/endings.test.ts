@@ -109,6 +109,17 @@ describeEngines('mux.stats', (engine) => {
     expect(scene.mux.stats().connected).toBe(1);
   });
 
+  it('still counts the bytes of a connection that was taken out', async () => {
+    const scene = await openScene(engine);
+    const { fh, peer } = await scene.client();
+    await peer.send('1234567');
+    await scene.until('mux_input c1 "1234567"');
+    fh.write('123');
+    await peer.expect('123');
+    scene.mux.remove(fh);
+    expect(scene.mux.stats()).toMatchObject({ handles: 0, bytesRead: 7, bytesWritten: 3, closed: { removed: 1 } });
+  });
+
   it('counts the work of the engine', async () => {
     const scene = await openScene(engine, { steps: { mux_timeout: () => {} } });
     const before = scene.mux.stats();

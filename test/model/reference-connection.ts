@@ -1,0 +1,71 @@
+import type { ClosedReason } from '../../src/mux/endings.js';
+import { Trace } from './plans.js';
+
+/** All that is to be known of a connection, and of its client. */
+export class ReferenceConnection {
+  readonly trace = new Trace();
+  /** What each write has returned. */
+  readonly answers: boolean[] = [];
+
+  /** The server has a handle of it, or had one. */
+  isKnown = false;
+  isAlive = false;
+  /** It is being connected; what was asked of it meanwhile. */
+  isPending = false;
+  readonly early = new Set<'shutdown 0' | 'shutdown 1' | 'close'>();
+  /** The server's own: there was an other end. */
+  isEstablished = false;
+  /** It was not let in. */
+  isRefused = false;
+  /** It was taken out, and nobody is told. */
+  isRemoved = false;
+  /** Closed, and its client may still send. */
+  isLingering = false;
+
+  reading: 'open' | 'paused' | 'ended' | 'shut' = 'open';
+  writing: 'open' | 'flushing' | 'shut' | 'failed' = 'open';
+  owesEof = false;
+  hasTimer = false;
+  hasRejected = false;
+  /** What ends it, if not by itself. */
+  reason: ClosedReason | undefined;
+
+  /** What the client has sent in all, and nobody was told of. */
+  sent = 0;
+  held = 0;
+  heldEnd: 'fin' | 'reset' | undefined;
+  /** What was presented and not consumed. */
+  unread = 0;
+  /** Bytes written that nobody has taken yet; those that the client's side has. */
+  queued = 0;
+  delivered = 0;
+
+  /** The client sends no more. */
+  isClientThrough = false;
+  /** The client has reset the connection: nothing can be written. */
+  isPeerGone = false;
+  isClientReading = true;
+  /** What the client has got, and how it ended, cannot be told. */
+  isTorn = false;
+  /** How the connection ends for the client, when it has read what comes before. */
+  over: 'fin' | 'reset' | 'any' | undefined;
+  /** What the client has seen so far. */
+  seen = 0;
+  seenOver: 'fin' | 'reset' | 'any' | undefined;
+
+  get isReadingOver(): boolean {
+    return this.reading === 'ended' || this.reading === 'shut';
+  }
+
+  get isWritable(): boolean {
+    return this.isPending ? !this.early.has('shutdown 1') && !this.early.has('close') : this.writing === 'open';
+  }
+
+  /** The client takes what there is, if it reads. */
+  look(): void {
+    if (this.writing === 'shut') this.over ??= 'fin';
+    if (!this.isClientReading) return;
+    this.seen = this.delivered;
+    this.seenOver = this.over;
+  }
+}
