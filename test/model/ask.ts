@@ -49,7 +49,9 @@ export function ask(mux: Mux, fh: Handle, isInClose: boolean): string[] {
 
 /** A listener and a connection that are given up before they are anything, and a second loop. */
 function comeAndGo(mux: Mux): void {
-  for (const fh of [mux.listen({ host: '127.0.0.1', port: 0 }), mux.connect({ host: '127.0.0.1', port: 9 })]) {
+  const listener = mux.listen({ host: '127.0.0.1', port: 0 });
+  listener.ready.catch(() => {});
+  for (const fh of [listener, mux.connect({ host: '127.0.0.1', port: 9 })]) {
     mux.setCallbackObject({}, fh);
     mux.close(fh);
   }

@@ -13,7 +13,7 @@ const NOBODYS_PORT = 7002;
 /** In memory everything has happened when a call returns, but for promises. */
 export class MemorySystem extends System {
   readonly traits: Traits = {
-    floodBytes: 256 * 1024,
+    floodBytes: 240_000,
     isFloodFast: true,
     rejectionsComeAfter: 'step',
     canAdd: false,

@@ -227,11 +227,11 @@ export class Reference {
     if (c.isPending) c.early.add('shutdown 1');
     else c.writing = 'failed';
     this.#emit(c, 'mux_error', code);
-    if (c.isAlive) this.#abort(c, c.queued > 0 ? 'reset' : 'any');
+    if (c.isAlive) this.#abort(c, 'any');
   }
 
   #act(c: ReferenceConnection, action: Action): void {
-    if (action === 'end loop') {
+    if (action === 'end loop' || action === 'dispose') {
       if (this.#isInBatch) this.#isEndDue = true;
       else this.#endLoop();
     } else if (action === 'write' || action === 'flood') {
@@ -277,7 +277,8 @@ export class Reference {
         this.#abort(c, 'any');
         break;
       case 'reset':
-        this.#abort(c, c.writing === 'open' ? 'reset' : 'any');
+        // A client that finds bytes and a reset behind them may tell of an end only: libuv does.
+        this.#abort(c, c.writing === 'open' && c.delivered === c.seen ? 'reset' : 'any');
         break;
       case 'remove':
         if (c.isPending) break;

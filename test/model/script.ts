@@ -32,7 +32,7 @@ export type Callback = (typeof CALLBACKS)[number];
  */
 export const ACTIONS = [
   ...(['write', 'flood', 'kill output', 'replace output', 'pause', 'resume', 'shutdown 0', 'shutdown 1', 'close'] as const),
-  ...(['abort', 'reset', 'remove', 'timer', 'later timer', 'no timer', 'end loop', 'ask'] as const),
+  ...(['abort', 'reset', 'remove', 'timer', 'later timer', 'no timer', 'end loop', 'dispose', 'ask'] as const),
   ...(['throw', 'reject', 'leave'] as const),
 ] as const;
 
@@ -77,9 +77,9 @@ export const INBUFFER_BYTES = 3000;
 
 const orders = fc.array(
   fc.oneof(
-    { weight: 20, arbitrary: fc.constantFrom(...ACTIONS.filter((action) => action !== 'end loop')) },
+    { weight: 20, arbitrary: fc.constantFrom(...ACTIONS.filter((action) => action !== 'end loop' && action !== 'dispose')) },
     { weight: 2, arbitrary: fc.constantFrom('write' as const, 'flood' as const) },
-    { weight: 1, arbitrary: fc.constant('end loop' as const) },
+    { weight: 1, arbitrary: fc.constantFrom('end loop' as const, 'dispose' as const) },
   ),
   { minLength: 1, maxLength: 4 },
 );
@@ -100,14 +100,12 @@ const pair = fc.constantFrom(...GROUPS.flatMap((group) => group.flatMap((of) => 
 /** Which comes first, a timer that is due at once or the flush of what was written with it, is open where a connection has just been made. */
 const untimed = (orders: readonly Action[]) => orders.map((action) => (action === 'timer' ? 'later timer' : action));
 
-const plan = fc
-  .record({ when, orders, pair })
-  .map(({ when, orders, pair: { of, to } }) => ({
-    when,
-    of,
-    orders: when === 'mux_connection' && of >= OUTGOING ? untimed(orders) : orders,
-    to,
-  }));
+const plan = fc.record({ when, orders, pair }).map(({ when, orders, pair: { of, to } }) => ({
+  when,
+  of,
+  orders: when === 'mux_connection' && of >= OUTGOING ? untimed(orders) : orders,
+  to,
+}));
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ client, does: fc.constant('send' as const), bytes }) },
@@ -138,14 +136,20 @@ export const script: fc.Arbitrary<Script> = fc
     return { ...settings, steps };
   });
 
-/** A prime, so that no block of a power of two looks like the next one. */
-const PERIOD = 65_521;
-const pattern = Buffer.from(Uint8Array.from({ length: PERIOD }, (_, place) => (Math.imul(place + 1, 0x9e3779b1) >>> 13) & 0xff));
+/** No power of two, so that no block of one looks like the next. */
+const PERIOD = 655 * WRITTEN_BYTES;
+
+/** Text, in lines of what is written at a time, so that it can be written in all ways. */
+const pattern = Buffer.from(
+  Uint8Array.from({ length: PERIOD }, (_, place) =>
+    place % WRITTEN_BYTES === WRITTEN_BYTES - 1 ? 0x0a : 0x20 + ((Math.imul(place + 1, 0x9e3779b1) >>> 13) % 0x5f),
+  ),
+);
 
 /** The bytes that stand at a place of what a side sends: another place, or another side, has others. */
 export function bytesFrom(side: number, place: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafe(length);
-  const begin = side * 7919 + place;
+  const begin = side * 79 * WRITTEN_BYTES + place;
   for (let at = 0; at < length; ) at += pattern.copy(bytes, at, (begin + at) % PERIOD);
   return bytes;
 }

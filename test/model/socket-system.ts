@@ -11,7 +11,7 @@ import { type Client, System } from './system.js';
 const PATIENCE_MS = 5_000;
 
 /** More than what Linux lends to a sender (4 MiB) and to a receiver that has not begun to read (128 KiB). */
-const FLOOD_BYTES = 8 * 1024 * 1024;
+const FLOOD_BYTES = 8_000_000;
 
 /** How long it is tried to reach one who never answers. */
 const TRYING_SECONDS = 0.02;

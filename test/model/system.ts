@@ -39,6 +39,8 @@ export abstract class System {
   readonly bytesWritten = numbers();
   protected abstract readonly mux: Mux;
   protected listener: Listener | undefined;
+  /** The callbacks that run, the innermost last. */
+  readonly inside: Callback[] = [];
   readonly #handles: (Handle | undefined)[] = [];
   readonly #clients: (Client | undefined)[] = [];
   readonly #plans = new Plans();
@@ -47,7 +49,6 @@ export abstract class System {
   readonly #written = numbers();
   readonly #sent = numbers();
   #connecting = 0;
-  #closing: Handle | undefined;
 
   /** A client that comes. */
   protected abstract connect(): Promise<Client>;
@@ -141,7 +142,7 @@ export abstract class System {
         const consumed = plan?.orders.includes('leave') ? 0 : bytes.length;
         this.#consumed[connection]! += consumed;
         this.traces[connection]!.add('mux_input', consumed);
-        return this.#follow(plan);
+        return this.#follow('mux_input', plan);
       },
       mux_eof: (_, fh, data) => {
         const connection = this.#handles.indexOf(fh);
@@ -152,13 +153,7 @@ export abstract class System {
       mux_close: (mux, fh) => {
         if (!fh.closed || mux.handles().includes(fh)) this.offences.push('open in its mux_close');
         this.#readTraffic(this.#handles.indexOf(fh), fh);
-        const outer = this.#closing;
-        this.#closing = fh;
-        try {
-          return this.#hear('mux_close', fh);
-        } finally {
-          this.#closing = outer;
-        }
+        return this.#hear('mux_close', fh);
       },
       mux_timeout: (_, fh) => this.#hear('mux_timeout', fh),
       mux_outbuffer_empty: (_, fh) => this.#hear('mux_outbuffer_empty', fh),
@@ -172,24 +167,28 @@ export abstract class System {
     // Of the listener's callbacks the one who knocks is the cause.
     const connection = fh === this.listener ? this.#connecting : this.#handles.indexOf(fh);
     this.traces[connection]!.add(callback, detail);
-    return this.#follow(this.#plans.take(callback, connection));
+    return this.#follow(callback, this.#plans.take(callback, connection));
   }
 
-  #follow(plan: Plan | undefined): unknown {
-    for (const action of plan?.orders ?? []) {
-      if (action === 'throw') throw new Error('as planned');
-      this.#act(plan!.to, action);
+  #follow(callback: Callback, plan: Plan | undefined): unknown {
+    if (plan === undefined) return undefined;
+    this.inside.push(callback);
+    try {
+      for (const action of plan.orders) {
+        if (action === 'throw') throw new Error('as planned');
+        this.#act(plan.to, action);
+      }
+    } finally {
+      this.inside.pop();
     }
-    return plan?.orders.includes('reject') ? Promise.reject(new Error('as planned')) : undefined;
+    return plan.orders.includes('reject') ? Promise.reject(new Error('as planned')) : undefined;
   }
 
   #act(connection: number, action: Action): void {
     const { mux } = this;
     const fh = this.#handles[connection];
-    if (action === 'end loop') {
-      if (connection % 2 === 0) mux.endLoop();
-      else void mux[Symbol.asyncDispose]();
-    }
+    if (action === 'end loop') mux.endLoop();
+    if (action === 'dispose') void mux[Symbol.asyncDispose]();
     if (fh === undefined) return;
     const isFlooded = fh.bufferedAmount >= this.traits.floodBytes / 4;
     switch (action) {
@@ -234,6 +233,7 @@ export abstract class System {
         this.#ask(connection, fh);
         break;
       case 'end loop':
+      case 'dispose':
       case 'throw':
       case 'reject':
       case 'leave':
@@ -248,10 +248,15 @@ export abstract class System {
     const bytes = bytesFrom(sideOf(connection), this.#written[connection]!, length);
     const before = fh.bufferedAmount;
     const isWritable = fh.writable;
+    const text = bytes.toString();
+    const isBelowTheMark = (taken: number | undefined) => taken !== undefined && fh.bufferedAmount <= this.mux.settings.highWaterMark;
     const ways = [
       () => fh.write(bytes),
-      () => this.mux.write(fh, bytes) !== undefined && fh.bufferedAmount <= this.mux.settings.highWaterMark,
-      () => fh.print(bytes.subarray(0, 1), bytes.subarray(1)) !== undefined && fh.bufferedAmount <= this.mux.settings.highWaterMark,
+      () => fh.write(text),
+      () => isBelowTheMark(this.mux.write(fh, bytes)),
+      () => isBelowTheMark(fh.print(bytes.subarray(0, 1), bytes.subarray(1))),
+      () => isBelowTheMark(fh.printf('%s', text)),
+      () => isBelowTheMark(fh.say(text.slice(0, -1))),
     ];
     const answer = ways[this.answers[connection]!.length % ways.length]!();
     this.answers[connection]!.push(answer);
@@ -269,7 +274,7 @@ export abstract class System {
   }
 
   #ask(connection: number, fh: Handle): void {
-    this.offences.push(...ask(this.mux, fh, fh === this.#closing).map((what) => `${connection}: ${what}`));
+    this.offences.push(...ask(this.mux, fh, this.inside.includes('mux_close')).map((what) => `${connection}: ${what}`));
     const { bufferedAmount } = fh;
     const unsent = this.mux.outbuffer(fh) ?? Buffer.alloc(0);
     const expected = bytesFrom(sideOf(connection), this.#written[connection]! - bufferedAmount, bufferedAmount);
