@@ -44,12 +44,4 @@ export const KEPT: readonly Script[] = [
       { server: ['remove'], to: 0 },
     ],
   },
-  // Of the model itself: a flood to who reads is not through before a timer that is due at once.
-  {
-    ...PLAIN,
-    steps: [
-      { client: 0, does: 'connect' },
-      { server: ['timer', 'flood', 'write'], to: 0 },
-    ],
-  },
 ];

@@ -235,6 +235,7 @@ export class Reference {
       if (this.#isInBatch) this.#isEndDue = true;
       else this.#endLoop();
     } else if (action === 'write' || action === 'flood') {
+      if (action === 'flood') for (const other of this.connections) other.hasTimer = false;
       if (c.isKnown) c.answers.push(this.#write(c, action === 'write' ? WRITTEN_BYTES : this.#traits.floodBytes));
     } else if (!c.isAlive) {
       return;
@@ -288,7 +289,7 @@ export class Reference {
         break;
       case 'timer':
       case 'later timer':
-        c.hasTimer = action === 'timer';
+        c.hasTimer = action === 'timer' && !this.connections.some((other) => this.#isFlooded(other));
         break;
       case 'no timer':
         c.hasTimer = false;
@@ -368,6 +369,7 @@ export class Reference {
   #abandon(c: ReferenceConnection): void {
     c.isAlive = false;
     c.isPending = false;
+    c.queued = 0;
     c.isClientThrough = true;
     this.#emit(c, 'mux_close');
   }

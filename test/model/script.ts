@@ -27,7 +27,8 @@ export const CALLBACKS = [
 export type Callback = (typeof CALLBACKS)[number];
 
 /**
- * What a server does to a connection. 'flood' is a write that fits into no kernel's buffers; 'ask' is all that changes nothing. The last
+ * What a server does to a connection. 'flood' is a write that fits into no kernel's buffers: how long it takes nobody knows, so no timer is due
+ * meanwhile. 'ask' is all that changes nothing. The last
  * three only mean something within a callback: 'reject' is to return a promise that is rejected, 'leave' to consume nothing in mux_input.
  */
 export const ACTIONS = [

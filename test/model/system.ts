@@ -190,12 +190,13 @@ export abstract class System {
     if (action === 'end loop') mux.endLoop();
     if (action === 'dispose') void mux[Symbol.asyncDispose]();
     if (fh === undefined) return;
-    const isFlooded = fh.bufferedAmount >= this.traits.floodBytes / 4;
+    const isFlooded = this.#isFlooded(fh);
     switch (action) {
       case 'write':
         this.#write(connection, fh, WRITTEN_BYTES);
         break;
       case 'flood':
+        for (const other of this.#handles) other?.setTimeout(LATER_SECONDS);
         this.#write(connection, fh, this.traits.floodBytes);
         break;
       case 'replace output':
@@ -221,7 +222,7 @@ export abstract class System {
         break;
       }
       case 'timer':
-        fh.setTimeout(0);
+        fh.setTimeout(this.#handles.some((other) => other !== undefined && this.#isFlooded(other)) ? LATER_SECONDS : 0);
         break;
       case 'later timer':
         mux.setTimeout(fh, LATER_SECONDS);
@@ -241,6 +242,10 @@ export abstract class System {
       default:
         fh[action]();
     }
+  }
+
+  #isFlooded(fh: Handle): boolean {
+    return fh.bufferedAmount >= this.traits.floodBytes / 4;
   }
 
   /** Each way to write has its turn. */
