@@ -31,9 +31,12 @@ export class NodeDatagram extends DatagramHandle<NodeTurn> {
     // The kernel takes an IPv4 address on an IPv6 socket; libuv only in its mapped form.
     const host = address.family < this.#family ? `::ffff:${address.host}` : hostForNode(address.host);
     const bytes = payload.length;
+    const { traffic } = this.reactor.memory;
+    traffic[2 * this.slot + 1]! += bytes; // libuv sends at once; who hears of it may come too late to count it
     this.#socket.send(payload, address.port, host, (error) => {
-      if (error !== null) this.#refused(error);
-      else if (!this.closed) this.reactor.memory.traffic[2 * this.slot + 1]! += bytes;
+      if (error === null) return;
+      if (!this.closed) traffic[2 * this.slot + 1]! -= bytes;
+      this.#refused(error);
     });
   }
 

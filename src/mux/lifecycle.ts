@@ -94,6 +94,7 @@ export class Lifecycle {
     const { slot } = handle;
     const kind = this.#slots.state[slot]! & SlotState.KindMask;
     if (mode !== CloseMode.Linger && memory.unsent[slot]! > 0) ring.command(CommandKind.KillOutput, slot);
+    if (kind === SlotState.Datagram) engine.drain(); // what it has sent leaves before it is counted
     this.#slots.vacate(slot);
     handle.slot = DEAD;
     handle.mux.run.left(handle);

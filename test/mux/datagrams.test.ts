@@ -92,6 +92,15 @@ describeEngines('UDP', (engine) => {
     expect(mux.handles()).toEqual([socket]);
   });
 
+  it('what is sent right before the close is sent, and counted', async () => {
+    const { mux, socket } = await openDatagramScene(engine);
+    const a = await Correspondent.open();
+    socket.send('farewell', { host: '127.0.0.1', port: a.port });
+    mux.close(socket);
+    expect((await a.receive())[0]?.text).toBe('farewell');
+    expect(mux.stats()).toMatchObject({ handles: 0, bytesWritten: 8 });
+  });
+
   it('datagrams are never joined, and what a callback leaves of one is dropped (D14)', async () => {
     const { journal, socket } = await openDatagramScene(engine, { mux_input: (_, __, data) => data.consume(1) });
     const a = await Correspondent.open();
