@@ -74,10 +74,18 @@ export function systemError(errno: number, syscall: string, subject: { address?:
   return Object.assign(new Error(`${syscall} ${code}${where}`), { code, errno: negative, syscall, ...subject });
 }
 
+/** Characters that a message shows of a longer text. */
+export const SHOWN_LENGTH = 60;
+
 /**
- * How a value that is refused appears in a message. Nothing of the value's own is called, which might throw in place of the error.
+ * How a value that is refused appears in a message: in quotes where it is text, always on one line. Nothing of the value's own is
+ * called, which might throw in place of the error.
  */
 export function shown(value: unknown): string {
   if (typeof value === 'function') return 'a function';
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value !== 'string') return String(value);
+  const text = value.length > SHOWN_LENGTH ? `${value.slice(0, SHOWN_LENGTH)}…` : value;
+  return JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

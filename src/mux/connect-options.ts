@@ -1,6 +1,15 @@
 import type { SocketOptions } from '../engine/engine.js';
 import { NetmuxTypeError, shown } from '../errors.js';
-import { checkedBoolean, checkedHost, checkedInteger, checkedNames, checkedObject, checkedPath, MAX_PORT } from './socket-options.js';
+import {
+  checkedBoolean,
+  checkedHost,
+  checkedInteger,
+  checkedNames,
+  checkedObject,
+  checkedOneOf,
+  checkedPath,
+  MAX_PORT,
+} from './socket-options.js';
 
 /** Seconds for finding the address and trying all of them. */
 const DEFAULT_TIMEOUT = 30;
@@ -30,8 +39,8 @@ export interface ConnectPathOptions {
   readonly timeout?: number;
 }
 
-/** Where `mux.connect` connects to. */
-export type ConnectOptions = ConnectPortOptions | ConnectPathOptions;
+/** Where `mux.connect` connects to: a port or a path, never both. */
+export type ConnectOptions = (ConnectPortOptions & { readonly path?: never }) | (ConnectPathOptions & { readonly port?: never });
 
 /** Where to connect to, checked. */
 export type ConnectPlan = { readonly socket: SocketOptions; readonly timeoutMs: number } & (
@@ -48,12 +57,12 @@ const PATH_OPTIONS = ['path', 'timeout'];
  */
 export function planConnection(options: ConnectOptions, defaults: SocketOptions): ConnectPlan {
   const given = checkedObject('connect', options);
+  checkedOneOf('connect', given, ['port', 'path']);
   const timeoutMs = 1000 * checkedTimeout(given.timeout);
   if (given.path !== undefined) {
     checkedNames('connect', given, PATH_OPTIONS);
     return { path: checkedPath('connect', given.path), socket: defaults, timeoutMs };
   }
-  if (given.port === undefined) throw new NetmuxTypeError('connect: one of port and path must be given');
   checkedNames('connect', given, PORT_OPTIONS);
   return {
     host: given.host === undefined ? 'localhost' : checkedHost('connect', given.host),

@@ -2,7 +2,16 @@ import { DEFAULT_BACKLOG, type SocketOptions } from '../engine/engine.js';
 import { NetmuxTypeError, shown } from '../errors.js';
 import type { OwnLimits } from './limits.js';
 import { MUX_OPTIONS } from './options.js';
-import { checkedBoolean, checkedHost, checkedInteger, checkedNames, checkedObject, checkedPath, MAX_PORT } from './socket-options.js';
+import {
+  checkedBoolean,
+  checkedHost,
+  checkedInteger,
+  checkedNames,
+  checkedObject,
+  checkedOneOf,
+  checkedPath,
+  MAX_PORT,
+} from './socket-options.js';
 
 export { DEFAULT_BACKLOG };
 
@@ -56,8 +65,11 @@ export interface ListenDescriptorOptions extends SharedListenOptions {
   readonly path?: string;
 }
 
-/** What `mux.listen` listens on. */
-export type ListenOptions = ListenPortOptions | ListenPathOptions | ListenDescriptorOptions;
+/** What `mux.listen` listens on: a port, a path or a descriptor, never two of them. */
+export type ListenOptions =
+  | (ListenPortOptions & { readonly path?: never; readonly fd?: never })
+  | (ListenPathOptions & { readonly port?: never; readonly fd?: never })
+  | (ListenDescriptorOptions & { readonly port?: never });
 
 /** What is to be bound, checked. */
 export type ListenPlan = { readonly socket: SocketOptions; readonly limits: OwnLimits; readonly isDatagram: boolean } & (
@@ -77,6 +89,7 @@ const DESCRIPTOR_OPTIONS = ['fd', 'path', ...SHARED];
  */
 export function planListening(options: ListenOptions, defaults: SocketOptions): ListenPlan {
   const given = checkedObject('listen', options);
+  checkedOneOf('listen', given, given.fd === undefined ? ['port', 'path', 'fd'] : ['port', 'fd']); // beside fd a path says what to remove
   const socket = socketOptions(given, defaults);
   const limits = ownLimits(given);
   if (given.fd !== undefined) {
@@ -90,7 +103,6 @@ export function planListening(options: ListenOptions, defaults: SocketOptions): 
     checkedNames('listen', given, PATH_OPTIONS);
     return { path: checkedPath('listen', given.path), socket, limits, isDatagram: isDatagram(given.proto, 'unix', 'unixdgram') };
   }
-  if (given.port === undefined) throw new NetmuxTypeError('listen: one of port, path and fd must be given');
   checkedNames('listen', given, PORT_OPTIONS);
   return {
     port: checkedInteger('listen', 'port', given.port, 0, MAX_PORT),

@@ -5,7 +5,8 @@ import { CloseMode, HandleKind, type SocketOptions } from '../engine/engine.js';
 import { selectEngine } from '../engine/select.js';
 import { NetmuxTypeError, shown } from '../errors.js';
 import { AsyncScopes, ownCallbacks } from './async-scopes.js';
-import { CALLBACK_NAMES, type MuxCallbacks } from './callbacks.js';
+import { checkCallbacks, misspeltCallbacks } from './callback-checks.js';
+import type { MuxCallbacks } from './callbacks.js';
 import { Connecting } from './connect.js';
 import { type ConnectOptions, planConnection } from './connect-options.js';
 import { type DatagramPeer, datagramPeer } from './datagram-address.js';
@@ -237,7 +238,7 @@ export class Mux<Data = unknown> implements AsyncDisposable {
    */
   async loop(options: LoopOptions = {}): Promise<void> {
     checkedObject('loop', options);
-    await this.run.start(options.signal, () => this.#warnOfMissingInput());
+    await this.run.start(options.signal, () => this.#warnOfMistakes());
   }
 
   /**
@@ -289,12 +290,15 @@ export class Mux<Data = unknown> implements AsyncDisposable {
     return handle;
   }
 
-  /** Push-only servers are legitimate, but a forgotten `mux_input` is the likelier case. */
-  #warnOfMissingInput(): void {
-    for (const holder of [this, ...this.handles()]) {
+  #warnOfMistakes(): void {
+    const connections = new Set<unknown>([this, ...this.handles()]);
+    for (const holder of [this, ...this.dispatcher.slots.handlesOf(this)]) {
       const callbacks = ownCallbacks(holder.callbacks);
-      if (callbacks === undefined || callbacks.mux_input !== undefined || warned.has(callbacks)) continue;
+      if (callbacks === undefined || warned.has(callbacks)) continue;
       warned.add(callbacks);
+      for (const line of misspeltCallbacks(callbacks)) this.settings.warn(`netmux: ${line}`);
+      // Push-only servers are legitimate, but a forgotten `mux_input` is the likelier case.
+      if (callbacks.mux_input !== undefined || !connections.has(holder)) continue;
       this.settings.warn('netmux: a callback object has no mux_input: what its connections receive is read and thrown away');
     }
   }
@@ -306,18 +310,5 @@ function described(error: unknown): string {
     return error instanceof Error ? `${error.stack ?? error.message}` : `thrown: ${shown(error)}`;
   } catch {
     return 'thrown: an object that cannot be shown';
-  }
-}
-
-function checkCallbacks(callbacks: unknown): void {
-  if (callbacks === undefined) return;
-  if ((typeof callbacks !== 'object' && typeof callbacks !== 'function') || callbacks === null) {
-    throw new NetmuxTypeError(`setCallbackObject: an object with mux_… methods is needed, not ${shown(callbacks)}`);
-  }
-  for (const name of CALLBACK_NAMES) {
-    const method = (callbacks as MuxCallbacks)[name];
-    if (method !== undefined && typeof method !== 'function') {
-      throw new NetmuxTypeError(`setCallbackObject: ${name} must be a function, not ${shown(method)}`);
-    }
   }
 }

@@ -2,6 +2,7 @@ import { type EngineWish, isEngine } from '../engine/select.js';
 import { NetmuxTypeError, shown } from '../errors.js';
 import { encodeBlock } from './cidr.js';
 import type { Handle } from './handle.js';
+import { unknownOption } from './socket-options.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -321,7 +322,7 @@ export function muxSettings(options: MuxOptions): MuxSettings {
   for (const [name, row] of Object.entries(MUX_OPTIONS)) settings[name] = row.default;
   for (const [name, value] of Object.entries(options)) {
     const row = Object.hasOwn(MUX_OPTIONS, name) ? MUX_OPTIONS[name as keyof MuxOptions] : undefined;
-    if (row === undefined) throw new NetmuxTypeError(`Mux: unknown option ${name}; known: ${Object.keys(MUX_OPTIONS).join(', ')}`);
+    if (row === undefined) throw new NetmuxTypeError(`Mux: ${unknownOption(name, Object.keys(MUX_OPTIONS))}`);
     if (value === undefined) continue;
     if (!row.allows(value)) throw new NetmuxTypeError(`Mux: ${name} must be ${row.range}, not ${shown(value)}`);
     settings[name] = value;

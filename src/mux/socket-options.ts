@@ -1,5 +1,6 @@
 import { MAX_PATH_BYTES } from '../engine/address.js';
 import { NetmuxTypeError, shown } from '../errors.js';
+import { nearestName, suggestion } from './nearest-name.js';
 
 /** What the options of `listen` and `connect` have in common. `call` is named in each error. */
 
@@ -13,10 +14,24 @@ export function checkedObject(call: string, options: unknown): Record<string, un
   return options as Record<string, unknown>;
 }
 
+/** @param ways options of which each says in another way what is meant: one of them is to be given */
+export function checkedOneOf(call: string, options: Record<string, unknown>, ways: readonly string[]): void {
+  const given = ways.filter((name) => options[name] !== undefined);
+  if (given.length === 1) return;
+  const wanted = `one of ${ways.slice(0, -1).join(', ')} and ${ways.at(-1)} must be given`;
+  throw new NetmuxTypeError(`${call}: ${wanted}${given.length === 0 ? '' : `, not ${given.join(' and ')}`}`);
+}
+
 export function checkedNames(call: string, options: Record<string, unknown>, known: readonly string[]): void {
   for (const name of Object.keys(options)) {
-    if (!known.includes(name)) throw new NetmuxTypeError(`${call}: unknown option ${name}; known here: ${known.join(', ')}`);
+    if (!known.includes(name)) throw new NetmuxTypeError(`${call}: ${unknownOption(name, known)}`);
   }
+}
+
+/** What names are known is only worth reading where it cannot be guessed which of them was meant. */
+export function unknownOption(name: string, known: readonly string[]): string {
+  const meant = nearestName(name, known);
+  return `unknown option ${name}${meant === undefined ? `; known here: ${known.join(', ')}` : suggestion(meant)}`;
 }
 
 export function checkedInteger(call: string, name: string, value: unknown, least: number, most: number): number {

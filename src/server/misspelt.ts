@@ -1,6 +1,6 @@
 import { CALLBACK_NAMES } from '../mux/callbacks.js';
+import { nearestName, suggestion } from '../mux/nearest-name.js';
 import { MultiplexClient } from './client.js';
-import { nearestName } from './options/nearest-name.js';
 
 interface Class {
   readonly prototype: object;
@@ -28,10 +28,6 @@ export function misspeltMethods(serverClass: Class, Client: Class | undefined, L
   if (Client === undefined) return warnings;
   const inVain = ofServer.filter(isCallback).map((name) => `${name} of the server is not called: its clients have a class of their own`);
   return [...warnings, ...inVain];
-}
-
-function suggestion(meant: string | undefined): string {
-  return meant === undefined ? '' : ` (did you mean ${meant}?)`;
 }
 
 function isCallback(name: string): boolean {

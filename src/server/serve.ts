@@ -1,3 +1,4 @@
+import { NetmuxTypeError, shown } from '../errors.js';
 import type { MuxCallbacks } from '../mux/callbacks.js';
 import type { Logging, MultiplexClient } from './client.js';
 import type { RunControl } from './configured-server.js';
@@ -57,8 +58,10 @@ export interface Servable {
  * `handle_signals` is false, and turns a fatal error into a line on stderr and the exit code 1.
  *
  * @returns the server, at once: `ready` tells when it serves, `close()` ends it
+ * @throws NetmuxTypeError for what is no such object
  */
 export function serve<Client extends MultiplexClient<Logging> = MultiplexClient>(server: ServeOptions<Client>): MultiplexServer<Client> {
+  checkServed(server);
   const { server: served, options } = fromObject(server);
   runProgram({ server: served as Runnable, options }).catch(() => {});
   return served;
@@ -93,6 +96,15 @@ export async function runProgram({ server, options }: Servable, control: RunCont
     process.exitCode ||= 1;
     throw error;
   }
+}
+
+function checkServed(given: unknown): void {
+  const needed = 'serve: options and callbacks in one object are needed';
+  if (isRunnable(given)) throw new NetmuxTypeError(`${needed}, not a server: call its run()`);
+  if (typeof given === 'function' && isRunnable(given.prototype)) {
+    throw new NetmuxTypeError(`${needed}, not a class of servers: call its run()`);
+  }
+  if (typeof given !== 'object' || given === null) throw new NetmuxTypeError(`${needed}, not ${shown(given)}`);
 }
 
 function fromObject<Client extends MultiplexClient<Logging>>(object: ServeOptions<Client>) {

@@ -47,6 +47,37 @@ describeAllEngines('callback objects', (engine) => {
     await other.until('mux_input c2 "x"');
   });
 
+  it('a class is refused: its callbacks are in its prototype; one with static callbacks is an object like others', () => {
+    const mux = openMux(engine);
+    class Chat {
+      mux_input(): void {}
+    }
+    const Single = Object.assign(class {}, { mux_input() {} });
+    expect(() => mux.setCallbackObject(Chat as MuxCallbacks)).toThrow('not a function; of a class give an instance');
+    mux.setCallbackObject(Single);
+    expect(mux.setCallbackObject(new Chat())).toBe(Single);
+  });
+
+  it('what looks like a callback and is none is told when the loop begins, once for each object', async () => {
+    const misspelt = { mux_conection() {}, mux_input() {}, muxEof() {}, multiply() {} };
+    const scene = await openScene(engine, { start: false });
+    scene.mux.setCallbackObject(misspelt as MuxCallbacks);
+    scene.mux.setCallbackObject({ mux_wherever() {} } as MuxCallbacks, scene.listener);
+    scene.startLoop();
+    await scene.connect();
+    await eventually('accepted', () => scene.mux.stats().accepted === 1);
+    expect(scene.warnings).toEqual([
+      'netmux: mux_conection is not a callback: nobody calls it (did you mean mux_connection?)',
+      'netmux: muxEof is not a callback: nobody calls it (did you mean mux_eof?)',
+      'netmux: mux_wherever is not a callback: nobody calls it',
+    ]);
+    const other: string[] = [];
+    const next = openMux(engine, { warn: (line) => other.push(line) });
+    next.setCallbackObject(misspelt as MuxCallbacks);
+    await next.loop();
+    expect(other).toEqual([]);
+  });
+
   it('takes effect from the next event', async () => {
     const scene = await openScene(engine, {
       steps: {

@@ -270,6 +270,16 @@ describeEngines('listen: misuse', (engine) => {
     expect(() => mux.listen(options as ListenOptions)).toThrow(TypeError);
   });
 
+  it.each<[object, string]>([
+    [{}, 'listen: one of port, path and fd must be given'],
+    [{ port: 0, path: 'sock' }, 'listen: one of port, path and fd must be given, not port and path'],
+    [{ port: 0, fd: 3 }, 'listen: one of port and fd must be given, not port and fd'],
+    [{ port: '7000' }, 'listen: port must be a whole number from 0 to 65535, not "7000"'],
+    [{ port: 0, reuse_port: true }, 'listen: unknown option reuse_port (did you mean reusePort?)'],
+  ])('%j: the error says what is wrong', (options, message) => {
+    expect(() => openMux(engine).listen(options as ListenOptions)).toThrow(message);
+  });
+
   it('a listener that was refused for misuse leaves nothing behind', async () => {
     const mux = openMux(engine);
     expect(() => mux.listen({ port: -1 })).toThrow(TypeError);

@@ -34,6 +34,15 @@ describeEngines('options of Mux', (engine) => {
     expect(make).toThrow(name);
   });
 
+  it.each<[object, string]>([
+    [{ maxOutbufer: 1 }, 'Mux: unknown option maxOutbufer (did you mean maxOutbuffer?)'],
+    [{ idle_timeout: 1 }, 'Mux: unknown option idle_timeout (did you mean idleTimeout?)'],
+    [{ maxOutbuffer: '16M' }, 'Mux: maxOutbuffer must be a whole number from 0 (unlimited) to 2147483647, not "16M"'],
+    [{ exemptFromLimits: ['nobody'] }, 'Mux: exemptFromLimits must be at most 1024 addresses and CIDR blocks, not a list'],
+  ])('%j: the error says what was probably meant, or what was given', (options, message) => {
+    expect(() => new Mux({ engine: engineOption(engine), ...options })).toThrow(message);
+  });
+
   it.each([null, 5, 'native'])('%s in place of options is a TypeError', (options) => {
     expect(() => new Mux(options as never)).toThrow(TypeError);
   });

@@ -63,6 +63,13 @@ describe('--help', () => {
     expect(text).not.toContain('rename');
   });
 
+  it('says what 0 means where it is no number like others', () => {
+    const unwrapped = text.replaceAll(/\s+/g, ' ');
+    expect(unwrapped).toContain('unsent output per connection (0: unlimited; default: 16777216 = 16 MiB)');
+    expect(unwrapped).toContain('without a byte, before the first probe (0: as the machine has it; default: 0 s)');
+    expect(text).not.toContain('(0: undefined');
+  });
+
   it('fits into 80 columns', () => {
     expect(text.split('\n').filter((line) => line.length > 80)).toEqual([]);
   });

@@ -1,6 +1,6 @@
 /** `serve({ … })`: a server that is an object. */
 import { expect, it, onTestFinished } from 'vitest';
-import { MultiplexClient, type MultiplexServer, type ServeOptions, serve } from '../../src/index.js';
+import { MultiplexClient, MultiplexServer, type ServeOptions, serve } from '../../src/index.js';
 import { describeEngines, type TestedEngine } from '../engines.js';
 import { Peer } from '../mux/peer.js';
 import { startProgram } from './program.js';
@@ -81,6 +81,15 @@ describeEngines('serve()', (engine) => {
   ])('turns a fatal error (%s) into one line and exit code 1', async (what, text) => {
     const { code, stderr } = await startProgram(engine, 'serve', [what]).ending();
     expect({ code, stderr }).toEqual({ code: 1, stderr: text });
+  });
+
+  it.each<[string, unknown, string]>([
+    ['nothing', undefined, 'not undefined'],
+    ['a text', 'chat', 'not "chat"'],
+    ['a class of servers', MultiplexServer, 'not a class of servers: call its run()'],
+    ['a server', new MultiplexServer(), 'not a server: call its run()'],
+  ])('refuses %s at once', (_, given, reason) => {
+    expect(() => serve(given as ServeOptions)).toThrow(`serve: options and callbacks in one object are needed, ${reason}`);
   });
 
   it('does not repeat what the log has shown on stderr', async () => {

@@ -1,5 +1,5 @@
 import { NetmuxError } from '../../errors.js';
-import { nearestName } from './nearest-name.js';
+import { nearestName } from '../../mux/nearest-name.js';
 import type { OptionTable } from './option-row.js';
 
 /** The value of an option that was named without one. */

@@ -73,8 +73,10 @@ function explanation(row: OptionRow): string {
   const byDefault = defaultText(row);
   // Of the other types the name says what is allowed.
   const allowed = row.range !== undefined && (row.type === 'string' || row.type === 'lookups') ? [row.range] : [];
+  const zero = /\b0 \(([^)]+)\)/.exec(row.range ?? '')?.[1];
   const remarks = [
     ...allowed,
+    ...(zero === undefined ? [] : [`0: ${zero}`]),
     ...(row.list ? ['may be given several times'] : []),
     ...(byDefault === undefined ? [] : [`default: ${byDefault}`]),
   ];

@@ -1,3 +1,4 @@
+import { SHOWN_LENGTH, shown as shownValue } from '../../errors.js';
 import { MAX_PORT } from '../../mux/socket-options.js';
 import { readBlock } from '../access/block.js';
 import { patternProblem } from '../access/entry-expression.js';
@@ -19,9 +20,6 @@ interface TypeRules {
 }
 
 const MAX_MODE = 0o777;
-
-/** Longer values are cut in messages, which are one line each. */
-const SHOWN_LENGTH = 60;
 
 const FLAG_WORDS: Readonly<Record<string, boolean>> = {
   '': false,
@@ -165,15 +163,9 @@ export function complaintAbout(value: unknown, row: OptionRow): string | undefin
   return allowed ? (row.refuses?.(value) ?? rules.refuses?.(value)) : `must be ${rangeOf(row)}, not ${shown(value)}`;
 }
 
-/** A value as messages show it: in quotes where it is text, always on one line. */
+/** A value as messages show it; access rules may be regular expressions. */
 export function shown(value: unknown): string {
-  if (typeof value === 'function') return 'a function';
-  if (value instanceof RegExp) return String(value);
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object' && value !== null) return 'an object';
-  if (typeof value !== 'string') return String(value);
-  const text = value.length > SHOWN_LENGTH ? `${value.slice(0, SHOWN_LENGTH)}…` : value;
-  return JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return value instanceof RegExp ? String(value) : shownValue(value);
 }
 
 /** A name as messages show it, also one that could not be a name. */

@@ -6,18 +6,28 @@ const MAX_EDITS = 2;
  * @returns undefined if none is near
  */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
-  const wanted = name
-    .replace(/([a-z])([A-Z])/g, '$1_$2')
-    .replaceAll('-', '_')
-    .toLowerCase();
+  const wanted = inSnakeCase(name);
   let nearest: string | undefined;
   let least = Math.min(MAX_EDITS, Math.ceil(wanted.length / 3)) + 1;
   for (const candidate of known) {
-    if (Math.abs(candidate.length - wanted.length) >= least) continue;
-    const edits = editsBetween(wanted, candidate);
+    const written = inSnakeCase(candidate);
+    if (Math.abs(written.length - wanted.length) >= least) continue;
+    const edits = editsBetween(wanted, written);
     if (edits < least) [least, nearest] = [edits, candidate];
   }
   return nearest;
+}
+
+/** What a message about an unknown name ends with. */
+export function suggestion(meant: string | undefined): string {
+  return meant === undefined ? '' : ` (did you mean ${meant}?)`;
+}
+
+function inSnakeCase(name: string): string {
+  return name
+    .replace(/([a-z])([A-Z])/g, '$1_$2')
+    .replaceAll('-', '_')
+    .toLowerCase();
 }
 
 /** Letters to be inserted, deleted, replaced or exchanged with their neighbours. */
