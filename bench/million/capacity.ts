@@ -27,7 +27,8 @@ export function capacityPart(millions: readonly MillionResult[]): string {
     if (run === undefined) return `| ${count(connections)} | not measured yet | not measured yet | |`;
     // Both ends of each connection were on that machine.
     const cells = [cost(bytesEach(run, 'open', 'resident'), connections), cost(kernelBytesEach(run) / 2, connections)];
-    const origin = `${count(run.connections)} connections, all of which answered; Linux ${run.surroundings.kernel}, ${run.date.slice(0, 10)}`;
+    const { date, sources = 'without a commit', surroundings } = run;
+    const origin = `${count(run.connections)} connections, all of which answered; netmux ${sources}, Linux ${surroundings.kernel}, ${date.slice(0, 10)}`;
     return `| ${[count(connections), ...cells, origin].join(' | ')} |`;
   });
   return ['| connections | netmux | kernel | measured with |', '| ---: | --- | --- | --- |', ...rows].join('\n');

@@ -27,8 +27,10 @@ export interface ConnectPortOptions {
   readonly timeout?: number;
   /** TCP_NODELAY. Default true: output is coalesced here already. */
   readonly noDelay?: boolean;
-  /** SO_KEEPALIVE. Default false. */
+  /** SO_KEEPALIVE. Default: the option of the multiplexer, which is false. */
   readonly keepAlive?: boolean;
+  /** Not with a port. */
+  readonly path?: never;
 }
 
 /** Options of `mux.connect` to a UNIX socket. */
@@ -37,10 +39,12 @@ export interface ConnectPathOptions {
   readonly path: string;
   /** Seconds until it counts as failed, NETMUX_CONNECT_TIMEOUT. Default 30. */
   readonly timeout?: number;
+  /** Not with a path. */
+  readonly port?: never;
 }
 
 /** Where `mux.connect` connects to: a port or a path, never both. */
-export type ConnectOptions = (ConnectPortOptions & { readonly path?: never }) | (ConnectPathOptions & { readonly port?: never });
+export type ConnectOptions = ConnectPortOptions | ConnectPathOptions;
 
 /** Where to connect to, checked. */
 export type ConnectPlan = { readonly socket: SocketOptions; readonly timeoutMs: number } & (

@@ -46,6 +46,10 @@ export interface ListenPortOptions extends SharedListenOptions {
   readonly reusePort?: boolean;
   /** SO_BROADCAST on a UDP socket. Default false. */
   readonly broadcast?: boolean;
+  /** Not with a port. */
+  readonly path?: never;
+  /** Not with a port. */
+  readonly fd?: never;
 }
 
 /** A UNIX socket. A path that begins with a NUL is an abstract name (Linux). A stale socket file is replaced. */
@@ -56,6 +60,10 @@ export interface ListenPathOptions extends SharedListenOptions {
   readonly mode?: number;
   /** 'unix' (default) is a stream, 'unixdgram' a datagram socket. */
   readonly proto?: 'unix' | 'unixdgram';
+  /** Not with a path. */
+  readonly port?: never;
+  /** Not with a path: `ListenDescriptorOptions` has both. */
+  readonly fd?: never;
 }
 
 /** A socket that is bound and listening already. The file it may be bound to stays when it is closed, unless `path` names it. */
@@ -66,10 +74,7 @@ export interface ListenDescriptorOptions extends SharedListenOptions {
 }
 
 /** What `mux.listen` listens on: a port, a path or a descriptor, never two of them. */
-export type ListenOptions =
-  | (ListenPortOptions & { readonly path?: never; readonly fd?: never })
-  | (ListenPathOptions & { readonly port?: never; readonly fd?: never })
-  | (ListenDescriptorOptions & { readonly port?: never });
+export type ListenOptions = ListenPortOptions | ListenPathOptions | ListenDescriptorOptions;
 
 /** What is to be bound, checked. */
 export type ListenPlan = { readonly socket: SocketOptions; readonly limits: OwnLimits; readonly isDatagram: boolean } & (

@@ -15,6 +15,7 @@ const RECIPES = {
   'Stopping on SIGINT': 'docs/recipes.md',
   'Limits for lines': 'docs/recipes.md',
   UDP: 'docs/recipes.md',
+  'Behind a proxy that speaks TLS': 'docs/recipes.md',
   'Read no faster than you can write': 'docs/backpressure.md',
   'Send something large': 'docs/backpressure.md',
   'One to many': 'docs/backpressure.md',
@@ -104,6 +105,19 @@ describeEngines('the recipe', (engine) => {
     shouted.socket.end('hello\n');
     counted.socket.end('hello\n');
     expect(await Promise.all([shouted.ended, counted.ended])).toEqual(['HELLO\n', '5\n']);
+  });
+
+  it('Behind a proxy that speaks TLS: a client is who the proxy says; who does not say so is no client', async () => {
+    const { program, port } = await startPrinted(recipe('Behind a proxy that speaks TLS'), engine, [7000]);
+    const client = new Conversation(port(7000));
+    client.socket.write('PROXY TCP4 192.0.2.7 203.');
+    client.socket.end('0.113.1 51234 7443\r\nhello\n');
+    expect(await client.ended).toBe('192.0.2.7 says hello\n');
+    const stranger = new Conversation(port(7000));
+    stranger.socket.write('hello\n');
+    expect(await stranger.ended).toBe('');
+    program.kill('SIGTERM');
+    expect((await program.ended).stderr).toContain('this is not the proxy');
   });
 
   it('An idle timeout: who is silent is told, and closed', async () => {
