@@ -36,9 +36,12 @@ export type NetmuxErrorCode =
 
 /** An error of netmux itself. `code` is stable, the message is not. */
 export class NetmuxError extends Error {
+  /** For lines that begin with what kind of error it is. */
   override readonly name = 'NetmuxError';
+  /** What has happened, for programs: `docs/errors.md` says of each what to do. */
   readonly code: NetmuxErrorCode;
 
+  /** @param options `cause`: the error that it began with */
   constructor(code: NetmuxErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
@@ -47,6 +50,7 @@ export class NetmuxError extends Error {
 
 /** Misuse of a call: a wrong type, a value out of its range. Thrown at once, before anything was done. */
 export class NetmuxTypeError extends TypeError {
+  /** The same for all of them: the message names the argument, and quotes what was given. */
   readonly code: NetmuxErrorCode = 'NETMUX_BAD_ARGUMENT';
 }
 
@@ -56,9 +60,11 @@ export interface SystemError extends Error {
   code: string;
   /** The negative errno, as in Node. */
   errno: number;
+  /** What was being done: `listen`, `connect`, `read` … */
   syscall: string;
   /** The host or UNIX path it was about. */
   address?: string;
+  /** The port that it was about, beside its host. */
   port?: number;
 }
 

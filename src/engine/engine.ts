@@ -15,6 +15,7 @@ export type EngineName = 'native' | 'node' | 'memory';
 
 /** An engine that was made elsewhere: `netmux/testing` makes one. What it offers is no part of the public interface. */
 export interface EngineObject {
+  /** Which one it is. */
   readonly name: EngineName;
 }
 

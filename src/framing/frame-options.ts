@@ -15,6 +15,7 @@ export interface FramingOptions {
 
 /** Options of a framing whose messages are text. */
 export interface TextFramingOptions extends FramingOptions {
+  /** Frames are strings in this encoding, and payloads may be; bytes are sent as they are. */
   readonly encoding: BufferEncoding;
 }
 

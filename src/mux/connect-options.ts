@@ -23,7 +23,7 @@ export interface ConnectPortOptions {
   readonly host?: string;
   /** 1–65535. */
   readonly port: number;
-  /** Seconds until it counts as failed, NETMUX_CONNECT_TIMEOUT. Default 30. */
+  /** Seconds, above 0, at most 2,147,483, for finding the address and trying all there are; then NETMUX_CONNECT_TIMEOUT. Default 30. */
   readonly timeout?: number;
   /** TCP_NODELAY. Default true: output is coalesced here already. */
   readonly noDelay?: boolean;
@@ -37,7 +37,7 @@ export interface ConnectPortOptions {
 export interface ConnectPathOptions {
   /** A UNIX socket, at most 107 bytes; a leading NUL means an abstract name (Linux). */
   readonly path: string;
-  /** Seconds until it counts as failed, NETMUX_CONNECT_TIMEOUT. Default 30. */
+  /** Seconds, above 0, at most 2,147,483, also while the other side's queue is full; then NETMUX_CONNECT_TIMEOUT. Default 30. */
   readonly timeout?: number;
   /** Not with a path. */
   readonly port?: never;

@@ -73,7 +73,10 @@ export class Handle<Data = unknown> {
     return this.mux.dispatcher.output.send(this, data, address);
   }
 
-  /** Ends the connection when all output is sent: `shutdown(2)`. (IO::Multiplex: `close` of the handle itself) */
+  /**
+   * Ends the connection when all output is sent: `shutdown(2)`. It has no limit of time: a peer that does not read is waited for, until
+   * `mux.close` ends that, best in a `mux_timeout`. (IO::Multiplex: `close` of the handle itself)
+   */
   close(): void {
     this.shutdown(2);
   }
@@ -107,12 +110,12 @@ export class Handle<Data = unknown> {
     this.mux.setTimeout(this, seconds);
   }
 
-  /** Stops reading (a listener: accepting). What was read already may still be presented once. */
+  /** Stops reading (a listener: accepting), so that the kernel slows the peer down. The timer goes on. What was read already may still be presented once. */
   pause(): void {
     this.mux.dispatcher.lifecycle.setPaused(this, true);
   }
 
-  /** Reads again. */
+  /** Reads again (a listener: accepts). Input that waits comes with the next turn. */
   resume(): void {
     this.mux.dispatcher.lifecycle.setPaused(this, false);
   }

@@ -126,13 +126,21 @@ export class InputBuffer {
     return found === -1 ? -1 : found - this.start;
   }
 
-  /** A copy of the first `n` unread bytes, which stay unread. */
+  /**
+   * A copy of the first `n` unread bytes, which stay unread.
+   * @param n default all
+   * @throws NETMUX_INPUT_TOO_SHORT where there are not so many
+   */
   peek(n = this.length): Buffer {
     this.#require(n);
     return copyOf(this.bytes!, this.start, n);
   }
 
-  /** A copy of the first `n` unread bytes, which are consumed. */
+  /**
+   * A copy of the first `n` unread bytes, which are consumed: for what is to be kept after the callback.
+   * @param n default all
+   * @throws NETMUX_INPUT_TOO_SHORT where there are not so many
+   */
   take(n = this.length): Buffer {
     const copy = this.peek(n);
     this.start += n;
@@ -198,31 +206,34 @@ export class InputBuffer {
     return frame;
   }
 
-  /** As Buffer's, at an offset from the first unread byte; not consumed. Throws NETMUX_INPUT_TOO_SHORT. */
+  /**
+   * A byte as a number, at an offset from the first unread one; not consumed. (`Buffer.readUInt8`)
+   * @throws NETMUX_INPUT_TOO_SHORT where it has not come yet
+   */
   readUInt8(offset = 0): number {
     const at = this.#place(offset, 1);
     return this.bytes![at]!;
   }
 
-  /** As `readUInt8`. */
+  /** 2 bytes as a number, in network order; else as `readUInt8`. */
   readUInt16BE(offset = 0): number {
     const at = this.#place(offset, 2);
     return this.bytes!.readUInt16BE(at);
   }
 
-  /** As `readUInt8`. */
+  /** 2 bytes as a number, lowest byte first; else as `readUInt8`. */
   readUInt16LE(offset = 0): number {
     const at = this.#place(offset, 2);
     return this.bytes!.readUInt16LE(at);
   }
 
-  /** As `readUInt8`. */
+  /** 4 bytes as a number, in network order; else as `readUInt8`. */
   readUInt32BE(offset = 0): number {
     const at = this.#place(offset, 4);
     return this.bytes!.readUInt32BE(at);
   }
 
-  /** As `readUInt8`. */
+  /** 4 bytes as a number, lowest byte first; else as `readUInt8`. */
   readUInt32LE(offset = 0): number {
     const at = this.#place(offset, 4);
     return this.bytes!.readUInt32LE(at);

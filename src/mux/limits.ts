@@ -18,6 +18,7 @@ export type RefusalReason = 'address' | 'network' | 'listener' | 'connections' |
 
 /** What `mux_refused` is told. */
 export interface Refused {
+  /** Which limit has kept them out. */
   readonly reason: RefusalReason;
   /** How many since the last time it was told of that listener and reason. */
   readonly count: number;

@@ -34,7 +34,7 @@ interface SharedListenOptions {
 
 /** A TCP or UDP port. */
 export interface ListenPortOptions extends SharedListenOptions {
-  /** 0 = the kernel chooses one; see `localPort`. */
+  /** 0 to 65,535; 0 = the kernel chooses one, see `localPort`. */
   readonly port: number;
   /** A name or an address; `*`, the default, is all of IPv6 and IPv4. */
   readonly host?: string;
@@ -42,7 +42,7 @@ export interface ListenPortOptions extends SharedListenOptions {
   readonly proto?: 'tcp' | 'udp';
   /** An IPv6 socket does not serve IPv4. Default false. */
   readonly ipv6Only?: boolean;
-  /** SO_REUSEPORT: several processes share the port. Default false. */
+  /** SO_REUSEPORT: several processes share the port. Default false. Native engine, else NETMUX_NOT_ON_THIS_ENGINE. */
   readonly reusePort?: boolean;
   /** SO_BROADCAST on a UDP socket. Default false. */
   readonly broadcast?: boolean;
@@ -54,11 +54,11 @@ export interface ListenPortOptions extends SharedListenOptions {
 
 /** A UNIX socket. A path that begins with a NUL is an abstract name (Linux). A stale socket file is replaced. */
 export interface ListenPathOptions extends SharedListenOptions {
-  /** At most 107 bytes. */
+  /** At most 107 bytes. What is there and no socket is left alone: NETMUX_PATH_IN_USE. */
   readonly path: string;
   /** Mode of the socket file, e.g. 0o660. Default: by umask. */
   readonly mode?: number;
-  /** 'unix' (default) is a stream, 'unixdgram' a datagram socket. */
+  /** 'unix' (default) is a stream, 'unixdgram' a datagram socket (native engine, else NETMUX_NOT_ON_THIS_ENGINE). */
   readonly proto?: 'unix' | 'unixdgram';
   /** Not with a path. */
   readonly port?: never;
@@ -68,6 +68,7 @@ export interface ListenPathOptions extends SharedListenOptions {
 
 /** A socket that is bound and listening already. The file it may be bound to stays when it is closed, unless `path` names it. */
 export interface ListenDescriptorOptions extends SharedListenOptions {
+  /** Its number, as a parent process or service manager hands it over. A datagram socket needs the native engine. */
   readonly fd: number;
   /** The path of a UNIX socket whose file is to be removed with the listener. */
   readonly path?: string;

@@ -59,6 +59,7 @@ export class Mux<Data = unknown> implements AsyncDisposable {
   readonly #socketDefaults: SocketOptions;
 
   /**
+   * It holds nothing of the system yet, and need not be closed where it was never used.
    * @throws NetmuxTypeError for an unknown option or a value out of its range
    * @throws NETMUX_NO_NATIVE where `engine: 'native'` cannot be had
    */

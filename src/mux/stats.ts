@@ -8,8 +8,9 @@ import type { Mux } from './mux.js';
 export interface EngineStats {
   /** Wake-ups. */
   readonly turns: number;
-  /** Calls into JavaScript, and what they reported. */
+  /** Calls into JavaScript. */
   readonly batches: number;
+  /** What these calls have reported: a connection, a piece of input, a timer … each is one. */
   readonly records: number;
   /** How often a listener rested for want of descriptors, memory or slots. */
   readonly acceptPauses: number;
@@ -28,25 +29,31 @@ export interface EngineStats {
 export interface MuxStats {
   /** Connections, datagram sockets and foreign descriptors. */
   readonly handles: number;
+  /** Listeners of connections; a bound datagram socket is a handle. */
   readonly listeners: number;
-  /** Connections accepted since the multiplexer exists; established by `connect`; handles made by `add`. */
+  /** Connections that listeners have accepted since the multiplexer exists; those that limits refuse are in `refused`. */
   readonly accepted: number;
+  /** Connections that `connect` has established since then. */
   readonly connected: number;
+  /** Handles that `add` has made since then. */
   readonly added: number;
   /** Connections that limits have kept out, by the limit. */
   readonly refused: Readonly<Record<RefusalReason, number>>;
   /** Connections that ended, by what ended them. */
   readonly closed: Readonly<Record<ClosedReason, number>>;
-  /** Bytes received, and taken by the kernel, of open handles and closed ones. */
+  /** Bytes received, of open handles and closed ones. */
   readonly bytesRead: number;
+  /** Bytes that the kernel has taken, of open handles and closed ones. */
   readonly bytesWritten: number;
-  /** Bytes that wait now: written and not taken by the kernel, received and not consumed. */
+  /** Bytes that wait now: written, and not yet taken by the kernel. */
   readonly unsent: number;
+  /** Bytes that wait now: received, and not consumed by a callback. */
   readonly unread: number;
   /** Writes refused by `maxOutbuffer`. */
   readonly dropped: number;
   /** `mux_timeout`s called. */
   readonly timeouts: number;
+  /** Of the engine, which all multiplexers of a thread share. */
   readonly engine: EngineStats;
 }
 

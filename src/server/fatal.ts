@@ -10,7 +10,9 @@ const FRAME = /^\s*at .*?\(?((?:file:\/\/)?\/[^():]+|[A-Za-z]:\\[^():]+|node:[^(
 
 /** Where in the source. */
 export interface Place {
+  /** The path of the file; 'unknown' where there is no stack to tell it. */
   readonly file: string;
+  /** The line, counted from 1; 0 where it is not known. */
   readonly line: number;
 }
 
@@ -19,6 +21,7 @@ export interface Place {
  * hands it on.
  */
 export class FatalError extends Error {
+  /** For lines that begin with what kind of error it is. */
   override readonly name = 'FatalError';
   /** `NETMUX_…`, or the name of an errno; `NETMUX_FATAL` where the cause has none. */
   readonly code: string;
@@ -33,11 +36,12 @@ export class FatalError extends Error {
     this.place = place ?? placeIn(reason instanceof Error ? reason.stack : undefined);
   }
 
-  /** Whether the application's code is what the place leads to. */
+  /** @internal Whether the application's code is what the place leads to. */
   get isOfApplication(): boolean {
     return !this.place.file.startsWith(LIBRARY) && !this.place.file.startsWith('node:');
   }
 
+  /** The message alone, without the name of the class. */
   override toString(): string {
     return this.message;
   }

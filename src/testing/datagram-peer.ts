@@ -5,7 +5,9 @@ import { addressOf, type Place } from './place.js';
 
 /** A datagram that was received. */
 export interface ReceivedDatagram {
+  /** The payload, which may be empty. */
   readonly data: Buffer;
+  /** The sender; '' is the path of one without a name. */
   readonly from: { readonly host: string; readonly port: number } | { readonly path: string };
 }
 

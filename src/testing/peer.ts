@@ -26,6 +26,7 @@ export class Peer {
   readonly localPort: number;
   /** The address that it is connected to. */
   readonly remoteAddress: string;
+  /** The port that it is connected to; 0 of a UNIX socket. */
   readonly remotePort: number;
   readonly #network: PeerNetwork;
   readonly #end: End;

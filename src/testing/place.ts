@@ -7,6 +7,7 @@ export type Place = PortPlace | PathPlace;
 
 /** A TCP or UDP port of the network. */
 export interface PortPlace {
+  /** 0 to 65,535; where somebody listens, 0 is one that nobody has. */
   readonly port: number;
   /** A numeric address. Default 127.0.0.1. */
   readonly host?: string;
@@ -14,6 +15,7 @@ export interface PortPlace {
 
 /** A UNIX socket of the network; nothing of it is in the file system. */
 export interface PathPlace {
+  /** Its name in the network. */
   readonly path: string;
 }
 

@@ -50,7 +50,10 @@ export class TestNetwork {
   #isBatching = false;
   readonly #origin_ms: number;
 
-  /** @throws NetmuxTypeError */
+  /**
+   * An empty network, at second 0.
+   * @throws NetmuxTypeError for an unknown option or a value out of its range
+   */
   constructor(options: TestNetworkOptions = {}) {
     const { socketBuffer = DEFAULT_SOCKET_BUFFER, maxHandles = DEFAULT_MAX_HANDLES } = options;
     this.#book = new AddressBook(checkedInteger('TestNetwork', 'socketBuffer', socketBuffer, 1, MAX_SOCKET_BUFFER));

@@ -8,9 +8,13 @@ export type LogFunction = (level: number | string, text: string) => unknown;
 
 /** What pino, and loggers made like it (bunyan, console), offer. */
 export interface LeveledLogger {
+  /** Gets level 0. */
   error(text: string): unknown;
+  /** Gets level 1. */
   warn(text: string): unknown;
+  /** Gets levels 2 and 3, and words of the caller's own. */
   info(text: string): unknown;
+  /** Gets level 4. */
   debug(text: string): unknown;
 }
 

@@ -33,22 +33,33 @@ interface Values {
   any: unknown;
 }
 
+/** The types of options, by name. */
 export type OptionType = keyof Values;
 
 /** One option: all that its check, the command-line help and the documentation need to know. */
 export interface OptionRow {
+  /**
+   * How text becomes the value, and what a value from the program may be: `string` and `path` (an empty one is as if it were not given),
+   * `integer`, `number` with fractions, `boolean`, `mode` (permission bits, octal as text), `choice` (one of `choices`), `port`, `family`
+   * (4, 6 or *), `pattern` (a regular expression), `cidr` (an address block), `lookups` and `logger` (as `reverse_lookups` and
+   * `log_function`), `function` (never from text), `any` (unchecked).
+   */
   readonly type: OptionType;
   /** It may be given several times; its value is an array. */
   readonly list?: true;
+  /** What it is, in a few words, for `--help`. */
   readonly meaning: string;
   /** The value where no source has one. */
   readonly default?: unknown;
   /** For a default that is found out at run time: what it is, in words. */
   readonly otherwise?: string;
+  /** What a number counts; it is shown, nothing is converted. */
   readonly unit?: 'bytes' | 'seconds' | 'connections' | 'connections per second';
+  /** What the value of a `choice` may be. */
   readonly choices?: readonly string[];
-  /** Limits of a number, both allowed. */
+  /** The least that a number may be. */
   readonly least?: number;
+  /** The most that a number may be. */
   readonly most?: number;
   /** What is allowed, in words, where the type does not say it. */
   readonly range?: string;
