@@ -18,6 +18,7 @@ export { FatalError, type Place } from './server/fatal.js';
 export type { LeveledLogger, LogFunction } from './server/log/log-function.js';
 export { MultiplexServer } from './server/multiplex-server.js';
 export type { OptionRow, OptionTable } from './server/options/option-row.js';
-export type { ServerOptions, ServerSettings } from './server/options/table.js';
+export type { ServerOptions } from './server/options/server-options.js';
+export type { ServerSettings } from './server/options/table.js';
 export type { PortOption } from './server/ports.js';
 export { type ServeOptions, serve } from './server/serve.js';

@@ -6,8 +6,9 @@ import { formatMessage, logTime } from './log/format.js';
 import { type LogFailure, ServerLog } from './log/log.js';
 import { StandardErrorTarget } from './log/standard-error.js';
 import type { OptionTable } from './options/option-row.js';
+import type { ServerOptions } from './options/server-options.js';
 import { collectOptions, tableWith } from './options/sources.js';
-import type { ServerOptions, ServerSettings } from './options/table.js';
+import type { ServerSettings } from './options/table.js';
 import { DEFAULT_PORT } from './ports.js';
 
 /** What `run()` takes beside the server's options. */

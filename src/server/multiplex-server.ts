@@ -23,7 +23,7 @@ import { Gate } from './gate.js';
 import { beginLinking, endLinking } from './linked-output.js';
 import { misspeltMethods } from './misspelt.js';
 import { muxOptionsOf } from './options/mux-settings.js';
-import type { ServerOptions } from './options/table.js';
+import type { ServerOptions } from './options/server-options.js';
 import { parsePorts } from './ports.js';
 import { checkPorts, resolvePorts } from './resolve-ports.js';
 import { Restart } from './restart.js';

@@ -6,7 +6,7 @@ import type { ClientClass } from './connection-class.js';
 import type { ServerHooks } from './hooks.js';
 import { MultiplexServer } from './multiplex-server.js';
 import type { OptionTable } from './options/option-row.js';
-import type { ServerOptions } from './options/table.js';
+import type { ServerOptions } from './options/server-options.js';
 
 /** The callbacks of a server that is an object; `this` stands for the client. */
 type Callbacks<Client extends MultiplexClient<Logging>> = Pick<MultiplexServer<Client>, keyof MuxCallbacks>;

@@ -1,6 +1,6 @@
 /** What is made from the table of options: `--help` and docs/options.md. */
 import { describe, expect, it } from 'vitest';
-import { optionsDocument } from '../../src/server/options/document.js';
+import { optionsDocument, optionsInterface } from '../../src/server/options/document.js';
 import { helpText } from '../../src/server/options/help.js';
 import type { OptionTable } from '../../src/server/options/option-row.js';
 import { complaintAbout, converted } from '../../src/server/options/option-types.js';
@@ -76,6 +76,19 @@ describe('--help', () => {
 
   it('without options of the program has no heading for them', () => {
     expect(helpText('chat', SERVER_OPTIONS)).not.toContain('Options of this server');
+  });
+});
+
+describe('what editors show of an option', () => {
+  const source = read('src/server/options/server-options.ts');
+
+  it('is what `node scripts/options-doc.mjs` makes of the table', () => {
+    expect(source).toBe(optionsInterface(SERVER_OPTIONS));
+  });
+
+  it('says what it means, what is allowed and what it is by default', () => {
+    const [, comment] = /\/\*\*([^/]*)\*\/\n {2}readonly idle_timeout\?/.exec(source)!;
+    expect(comment).toMatch(/ without a byte received or sent\. Allowed: .* \(seconds\)\.\s.*Default: 0 s\./s);
   });
 });
 

@@ -8,8 +8,9 @@ import { NetmuxError } from '../../src/errors.js';
 import { MUX_OPTIONS, type MuxOptions, muxSettings } from '../../src/mux/options.js';
 import { muxOptionsOf } from '../../src/server/options/mux-settings.js';
 import type { OptionTable } from '../../src/server/options/option-row.js';
+import type { ServerOptions } from '../../src/server/options/server-options.js';
 import { collectOptions, type OptionSources } from '../../src/server/options/sources.js';
-import { SERVER_OPTIONS, type ServerOptions, type ServerSettings } from '../../src/server/options/table.js';
+import { SERVER_OPTIONS, type ServerSettings } from '../../src/server/options/table.js';
 import { tries } from '../tries.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'netmux-options-'));

@@ -54,6 +54,46 @@ export function optionsDocument(table: OptionTable): string {
   return `${INTRODUCTION}\n${sections.join('\n')}`;
 }
 
+const INTERFACE = `import type { OptionValues } from './table.js';
+
+/**
+ * What a program may pass to a server's constructor, to \`run()\` and to \`serve()\`. A program with options of its own extends it:
+ * \`interface ChatOptions extends ServerOptions { greeting?: string }\`.
+ *
+ * Made from the table of options by \`node scripts/options-doc.mjs\`, so that editors show what an option means: change the table, not this file.
+ */
+export interface ServerOptions {
+`;
+
+/** As the formatter has it. */
+const SOURCE_WIDTH = 140;
+
+/** src/server/options/server-options.ts. */
+export function optionsInterface(table: OptionTable): string {
+  const members = Object.entries(table)
+    .filter(([, row]) => row.perlOnly === undefined)
+    .map(([name, row]) => `${docComment(meaningOf(row))}\n  readonly ${name}?: OptionValues['${name}'];\n`);
+  return `${INTERFACE}${members.join('')}}\n`;
+}
+
+function meaningOf(row: OptionRow): string {
+  const byDefault = defaultText(row);
+  const meaning = row.meaning.charAt(0).toUpperCase() + row.meaning.slice(1);
+  return `${meaning}. Allowed: ${valuesOf(row)}.${byDefault === undefined ? '' : ` Default: ${byDefault}.`}`;
+}
+
+function docComment(text: string): string {
+  const single = `  /** ${text} */`;
+  if (single.length <= SOURCE_WIDTH) return single;
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const longer = `${lines.at(-1) ?? '   *'} ${word}`;
+    if (lines.length > 0 && longer.length <= SOURCE_WIDTH) lines[lines.length - 1] = longer;
+    else lines.push(`   * ${word}`);
+  }
+  return `  /**\n${lines.join('\n')}\n   */`;
+}
+
 function sectionOf(group: string, rows: OptionTable): string {
   const isIgnored = Object.values(rows).every((row) => row.perlOnly !== undefined);
   const lines = isIgnored ? ignoredLines(rows) : optionLines(rows);

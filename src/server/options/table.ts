@@ -269,11 +269,8 @@ export const SERVER_OPTIONS: OptionTable = Object.fromEntries(
   ),
 );
 
-/**
- * What a program may pass to a server's constructor and to `run()`. docs/options.md explains each option. A program with options
- * of its own extends it: `interface ChatOptions extends ServerOptions { greeting?: string }`.
- */
-export interface ServerOptions extends OptionsOf<OwnRows>, MuxServerOptions {}
+/** What a program may pass for each option; `ServerOptions` has them with what they mean. */
+export type OptionValues = Required<OptionsOf<OwnRows> & MuxServerOptions>;
 
 /** The options once all sources were read and checked. */
 export interface ServerSettings extends SettingsOf<OwnRows>, MuxServerSettings {}
