@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { root, run } from './toolchain.mjs';
 
 const BUFFER_BYTES = 2 ** 28;
@@ -15,6 +16,9 @@ const ENGINE_TESTS = ['test/mux', 'test/engine', 'test/server', 'test/framing', 
 /** The full numbers of the tests on the hostile kernel, of which `npm test` plays a few. */
 const HOSTILE_SEEDS = 10_000;
 const HOSTILE_ROUNDS = 1_000_000;
+
+/** That are started, and ended in four ways. */
+const WORKERS = '100';
 
 /** What the sanitizers print, also into the output of a program that a test started. */
 const SANITIZER_REPORT = /ERROR: \w+Sanitizer|runtime error: |WARNING: ThreadSanitizer/g;
@@ -62,6 +66,12 @@ export const parts = [
     shows: 'the tests in TypeScript on an addon under AddressSanitizer and UndefinedBehaviorSanitizer: no report',
     // Leaks are looked for in the core by itself: Node, too, leaves memory at its end.
     perform: ({ tests }) => onAddon(['--sanitize=address,undefined'], tests ?? ENGINE_TESTS),
+  },
+  {
+    name: 'leaks',
+    number: 'T39',
+    shows: 'environments that end in four ways with all that they have open, under AddressSanitizer with its search for leaks',
+    perform: () => leaks(),
   },
   {
     name: 'faults',
@@ -114,10 +124,34 @@ function onDifficultKernel(tests, seeds) {
 }
 
 function onAddon(options, tests, environment = {}) {
-  const built = script('build-cmake.mjs', options);
-  if (built.status !== 0) return { figure: 'not built', failed: true, output: built.output };
-  const variables = built.output.trim().split('\n').at(-1).split(' ').map(variable);
-  return vitest(tests, { ...process.env, ...Object.fromEntries(variables), ...environment });
+  const built = addon(options);
+  return built.environment === undefined ? built : vitest(tests, { ...built.environment, ...environment });
+}
+
+/** The environment in which Node runs with the addon built so; where that fails, the outcome of the part. */
+function addon(options) {
+  const { status, output } = script('build-cmake.mjs', options);
+  if (status !== 0) return { figure: 'not built', failed: true, output };
+  const variables = output.trim().split('\n').at(-1).split(' ').map(variable);
+  return { environment: { ...process.env, ...Object.fromEntries(variables) } };
+}
+
+function leaks() {
+  const built = addon(['--sanitize=address']);
+  if (built.environment === undefined) return built;
+  const { status, output } = node(['test/mux/programs/worker-leaks.mjs', WORKERS], {
+    ...built.environment,
+    ASAN_OPTIONS: 'detect_leaks=1',
+    NETMUX_ENGINE: 'native',
+    NETMUX_LIBRARY: pathToFileURL(join(root, 'dist/index.js')).href,
+  });
+  const [, before, after] = /"descriptors":(\d+).*"descriptors":(\d+)/.exec(output) ?? [];
+  const leaked = /SUMMARY: \w+Sanitizer: (.*)/.exec(output)?.[1] ?? 'nothing leaked';
+  return {
+    figure: `${WORKERS} workers, ${before} descriptors before and ${after} after, ${leaked}`,
+    failed: status !== 0 || before === undefined || before !== after,
+    output,
+  };
 }
 
 function variable(text) {

@@ -1,4 +1,4 @@
-import type { ClosedReason } from '../../src/mux/endings.js';
+import type { ClosedReason } from '../../src/mux/failures.js';
 import { Trace } from './plans.js';
 
 /** All that is to be known of a connection, and of its client. */

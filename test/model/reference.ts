@@ -2,7 +2,7 @@
  * What a server is to tell of its connections, from the documents and not from the code: docs/architecture.md, "Half-close", and what
  * the callbacks promise. It knows no engine, no buffer and no time; each step is through before the next one begins.
  */
-import type { ClosedReason } from '../../src/mux/endings.js';
+import type { ClosedReason } from '../../src/mux/failures.js';
 import { type Plan, Plans } from './plans.js';
 import { ReferenceConnection } from './reference-connection.js';
 import {
