@@ -97,7 +97,7 @@ constexpr uint32_t kManyDoors = 9;
 constexpr size_t kExemptBytes = 17;
 
 // As many as `allocate` and `allocate_zeroed` are called in native/ without the addon: test/architecture/ counts them.
-constexpr size_t kAskingPlaces = 17;
+constexpr size_t kAskingPlaces = 15;
 
 // What is refused for want of memory, and succeeds when it is tried again.
 template <typename Call>

@@ -1,10 +1,15 @@
-import { closed, openSocket } from '../clients.js';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { closed, each, openSocket } from '../clients.js';
 import { probed } from '../prober.js';
 import type { Program } from '../program.js';
 
 const FIRST_BYTE_SECONDS = 5;
 const BYTES_PER_SECOND = 16;
 const DRIP_MS = 2000;
+
+/** It is no flood: nobody is to wait in a full accept queue. */
+const OPENED_AT_A_TIME = 100;
 
 /** The rate is judged over 5 s, so a slow peer is closed 5 to 10 s after it begins. */
 const TOO_SLOW_SECONDS = 10;
@@ -30,24 +35,27 @@ export const slowloris: Program = {
   async attack(trial) {
     const attackers = trial.long ? 10_000 : 200;
     const lives: { mute: boolean; seconds: number }[] = [];
-    const live = async (mute: boolean): Promise<void> => {
-      const socket = openSocket(trial.port);
-      let begun = 0;
+    const live = async (socket: Socket, mute: boolean): Promise<void> => {
+      const begun = performance.now();
       let dripping: NodeJS.Timeout | undefined;
-      socket.once('connect', () => {
-        begun = performance.now();
-        if (mute) return;
+      if (!mute) {
         socket.write('x');
         dripping = setInterval(() => socket.write('x'), DRIP_MS);
-      });
+      }
       socket.resume();
       await closed(socket);
       clearInterval(dripping);
       lives.push({ mute, seconds: (performance.now() - begun) / 1000 });
     };
-    const newcomers = await probed({ port: trial.port, perSecond: 100 }, () =>
-      Promise.all(Array.from({ length: attackers }, (_, index) => live(index % 2 === 0))),
-    );
+    const newcomers = await probed({ port: trial.port, perSecond: 100 }, async () => {
+      const all: Promise<void>[] = [];
+      await each(attackers, OPENED_AT_A_TIME, async (index) => {
+        const socket = openSocket(trial.port);
+        await once(socket, 'connect');
+        all.push(live(socket, index % 2 === 0));
+      });
+      await Promise.all(all);
+    });
     const { stats } = await trial.server.until((report) => report.stats.handles === 0);
     const longest = (mute: boolean): number => Math.max(...lives.filter((life) => life.mute === mute).map(({ seconds }) => seconds));
 
