@@ -23,7 +23,10 @@ export const gigabyte: Program = {
   server: () => ({
     callbacks: {
       mux_input(_mux, fh, data) {
-        if (!fh.write(data.take())) fh.pause();
+        // Sent from where it was read: what grows is memory of the engine, not copies that wait for a collection.
+        const hasRoom = fh.write(data);
+        data.consume();
+        if (!hasRoom) fh.pause();
       },
       mux_outbuffer_empty: (_mux, fh) => fh.resume(),
     },
