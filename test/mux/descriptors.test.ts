@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { describeEngines } from '../engines.js';
+import type { MuxCallbacks } from '../../src/index.js';
+import { describeEngines, type SocketEngine } from '../engines.js';
 import { Journal, recorder } from './journal.js';
 import { failureOf, openMux, openScene, temporaryDirectory } from './scene.js';
 
@@ -23,6 +24,17 @@ function closeAfterTest(descriptor: number): void {
       // The test or the library closed it.
     }
   });
+}
+
+/** A multiplexer that has taken over a descriptor, which its journal calls 'pipe'. */
+function adopted(engine: SocketEngine, descriptor: number | { readonly fd: number }, steps?: MuxCallbacks) {
+  const journal = new Journal();
+  const mux = openMux(engine);
+  mux.setCallbackObject(recorder(journal, steps));
+  const fh = mux.add(descriptor);
+  if (fh === undefined) throw new Error('not added');
+  journal.name(fh, 'pipe');
+  return { mux, fh, journal };
 }
 
 /** Whether O_NONBLOCK is set; Linux tells. */
@@ -89,12 +101,7 @@ describeEngines('foreign descriptors', (engine) => {
 
   it('a pipe can be added: its input, its end (S95)', async () => {
     const { reader, writer } = openPipe();
-    const journal = new Journal();
-    const mux = openMux(engine);
-    mux.setCallbackObject(recorder(journal));
-    const fh = mux.add(reader);
-    if (fh === undefined) throw new Error('not added');
-    journal.name(fh, 'pipe');
+    const { mux, fh, journal } = adopted(engine, reader);
     expect([mux.isUdp(fh), mux.handles().length, fh.fd]).toEqual([false, 1, reader]);
     writeSync(writer, 'data');
     closeSync(writer);
@@ -106,12 +113,7 @@ describeEngines('foreign descriptors', (engine) => {
   it('the writing end of a pipe can be written through the multiplexer, more than the pipe holds', async () => {
     const { reader, writer } = openPipe();
     closeAfterTest(reader);
-    const journal = new Journal();
-    const mux = openMux(engine);
-    mux.setCallbackObject(recorder(journal, { mux_outbuffer_empty: () => {} }));
-    const fh = mux.add({ fd: writer });
-    if (fh === undefined) throw new Error('not added');
-    journal.name(fh, 'pipe');
+    const { mux, fh, journal } = adopted(engine, { fd: writer }, { mux_outbuffer_empty: () => {} });
     const loop = mux.loop();
     fh.write(Buffer.alloc(300_000, 'p'));
     fh.close();
@@ -133,12 +135,7 @@ describeEngines('foreign descriptors', (engine) => {
 
   it('a pipe whose reader is gone is mux_epipe, then mux_close', async () => {
     const { reader, writer } = openPipe();
-    const journal = new Journal();
-    const mux = openMux(engine);
-    mux.setCallbackObject(recorder(journal));
-    const fh = mux.add(writer);
-    if (fh === undefined) throw new Error('not added');
-    journal.name(fh, 'pipe');
+    const { mux, fh, journal } = adopted(engine, writer);
     const loop = mux.loop();
     closeSync(reader);
     fh.write('to nobody');
@@ -149,12 +146,7 @@ describeEngines('foreign descriptors', (engine) => {
   it('nothing is read before loop()', async () => {
     const { reader, writer } = openPipe();
     closeAfterTest(writer);
-    const journal = new Journal();
-    const mux = openMux(engine);
-    mux.setCallbackObject(recorder(journal));
-    const fh = mux.add(reader);
-    if (fh === undefined) throw new Error('not added');
-    journal.name(fh, 'pipe');
+    const { mux, journal } = adopted(engine, reader);
     writeSync(writer, 'early');
     for (let round = 0; round < 10; round += 1) await new Promise((resolve) => setImmediate(resolve));
     expect(journal.lines).toEqual([]);
@@ -237,11 +229,7 @@ describeEngines('foreign descriptors', (engine) => {
   it('what was removed can be added again', async () => {
     const { reader, writer } = openPipe();
     closeAfterTest(writer);
-    const journal = new Journal();
-    const mux = openMux(engine);
-    mux.setCallbackObject(recorder(journal));
-    const first = mux.add(reader);
-    if (first === undefined) throw new Error('not added');
+    const { mux, fh: first, journal } = adopted(engine, reader);
     mux.remove(first);
     const second = mux.add(reader);
     if (second === undefined) throw new Error('not added again');
@@ -264,9 +252,7 @@ describeEngines('foreign descriptors', (engine) => {
     const { reader, writer } = openPipe();
     closeAfterTest(reader);
     closeAfterTest(writer);
-    const mux = openMux(engine);
-    const fh = mux.add(reader);
-    if (fh === undefined) throw new Error('not added');
+    const { mux, fh } = adopted(engine, reader);
     const loop = mux.loop();
     mux.remove(fh);
     await loop;
