@@ -16,6 +16,9 @@ export class NodeAlarm {
   #timeout: NodeJS.Timeout | undefined;
   #due = 0;
   #immediate: NodeJS.Immediate | undefined;
+  /** How often Node has polled while somebody wanted to know. */
+  #polls = 1;
+  #polling: NodeJS.Immediate | undefined;
 
   constructor(timers: Timers, reactor: Clockwork) {
     this.#timers = timers;
@@ -43,6 +46,16 @@ export class NodeAlarm {
       this.#timeout = undefined;
       this.#deliverSoon();
     }, wait_ms).unref();
+  }
+
+  /** A number that is another one when Node has polled again. */
+  presentPoll(): number {
+    // From the phase after polling it runs in the next one.
+    this.#polling ??= setImmediate(() => {
+      this.#polling = undefined;
+      this.#polls += 1;
+    });
+    return this.#polls;
   }
 
   #deliverSoon(): void {

@@ -10,7 +10,6 @@ import { Reactor } from './reactor/reactor.js';
 
 /** The reactor whose turns are begun by an event of Node's, in place of a wake-up of a poller. */
 export class NodeReactor extends Reactor implements NodeTurn {
-  readonly hasKernel = true;
   readonly #origin_ms = performance.now();
   readonly #alarm = new NodeAlarm(this.timers, this);
 
@@ -45,6 +44,10 @@ export class NodeReactor extends Reactor implements NodeTurn {
     const stream = this.installAccepted(listener.door, pass, (slot, watch) => new NodeStream(this, slot, origin, connection, watch));
     stream?.start();
     return stream?.slot;
+  }
+
+  override presentPoll(): number {
+    return this.#alarm.presentPoll();
   }
 
   /** While the budget lasts. */

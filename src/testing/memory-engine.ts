@@ -20,7 +20,6 @@ const MAX_BATCHES = 100_000;
  */
 export class MemoryEngine extends Reactor implements Engine, MemoryTurn {
   readonly name = 'memory';
-  readonly hasKernel = false;
   readonly #book: AddressBook;
   readonly #clock = new MemoryClock();
   /** Who has something to read, in the order in which it came. */

@@ -69,9 +69,6 @@ export abstract class Reactor implements ReactorTurn, Batch {
     this.timers = new Timers(this.memory, this);
   }
 
-  /** Whether what a peer has sent may wait in a kernel, where nobody here sees it. */
-  abstract readonly hasKernel: boolean;
-
   /** Milliseconds, with fractions, since the engine's origin. */
   abstract now(): number;
 
@@ -168,6 +165,11 @@ export abstract class Reactor implements ReactorTurn, Batch {
 
   report(kind: RecordKind, handle: ReactorHandle, a = 0, b = 0): void {
     if (!handle.closed) this.waiting.push({ handle, kind, a, b });
+  }
+
+  /** As `Timers` asks for it. */
+  presentPoll(): number | undefined {
+    return undefined;
   }
 
   isPaused(slot: number): boolean {

@@ -15,7 +15,7 @@ export interface Present {
 
 /** How long one connection may take: the counterpart of `native/time_limits.h`. Times are Int32 milliseconds that wrap. */
 export class TimeWatch {
-  /** The poll of Node's behind which it seemed to stand still; 0 = it did not. */
+  /** The poll of the kernel behind which it seemed to stand still; 0 = it did not. */
   suspectedIn = 0;
   readonly #words: Float64Array;
   readonly #opened: number;

@@ -8,8 +8,8 @@ interface Clockwork {
   now(): number;
   /** Whether the application has paused the slot. */
   isPaused(slot: number): boolean;
-  /** Whether a peer's bytes can lie in the kernel, where no turn has seen them yet. */
-  readonly hasKernel: boolean;
+  /** Numbers the polls of the kernel, where a peer's bytes may lie that no turn has seen yet; undefined where there is no kernel. */
+  presentPoll(): number | undefined;
 }
 
 /** A slot may have both of its records, `Timer` and `Expired`, in one batch. */
@@ -24,9 +24,6 @@ export class Timers {
   readonly #watches = new Map<number, TimeWatch>();
   /** From the beginning of a turn that delivers them to the last due timer. */
   #delivering = false;
-  /** How often Node has polled since it was first of interest. */
-  #polls = 1;
-  #polling: NodeJS.Immediate | undefined;
 
   constructor(memory: SharedMemory, reactor: Clockwork) {
     this.#memory = memory;
@@ -122,19 +119,15 @@ export class Timers {
   }
 
   /**
-   * Whether the connection has to be looked at again when Node has polled once more: where a callback took long, what the peer sent
+   * Whether the connection has to be looked at again when the kernel was polled once more: where a callback took long, what the peer sent
    * meanwhile is still the kernel's.
    */
   #isHasty(watch: TimeWatch, reached: Expiry): boolean {
-    if (!this.#reactor.hasKernel || (reached !== Expiry.Idle && reached !== Expiry.FirstByte)) return false;
-    if (watch.suspectedIn !== 0) return watch.suspectedIn === this.#polls;
-    watch.suspectedIn = this.#polls;
-    // From the phase after polling it runs in the next one.
-    this.#polling ??= setImmediate(() => {
-      this.#polling = undefined;
-      this.#polls += 1;
-    });
-    return true;
+    if (reached !== Expiry.Idle && reached !== Expiry.FirstByte) return false;
+    const poll = this.#reactor.presentPoll();
+    if (poll === undefined) return false;
+    if (watch.suspectedIn === 0) watch.suspectedIn = poll;
+    return watch.suspectedIn === poll;
   }
 
   #record(records: Int32Array, index: number, slot: number, kind: RecordKind, a: number): void {
