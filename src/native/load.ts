@@ -17,6 +17,9 @@ const CHOSEN_ADDON = 'NETMUX_ADDON';
  * @throws NetmuxError `NETMUX_NO_NATIVE`; its message names every file tried and why it did not load
  */
 export function loadAddon(): unknown {
+  // Bun loads the binary, and ends the whole process at the first call into libuv's poll.
+  if (process.versions.bun !== undefined)
+    throw new NetmuxError('NETMUX_NO_NATIVE', 'no native engine under Bun, which lacks a part of libuv');
   const require = createRequire(import.meta.url);
   const root = packageRoot(dirname(fileURLToPath(import.meta.url)));
   if (root === undefined) {

@@ -21,7 +21,7 @@ async function refused(words: readonly string[], cwd: string) {
   return ending;
 }
 
-/** Users and groups are looked up by the addon. */
+/** Users and groups are looked up by the addon, and pid files are locked by it. */
 const itWithAddon = it.skipIf(!engines.includes('native'));
 
 describe.each(starts)('a server that cannot start (%s)', (start) => {
@@ -89,7 +89,7 @@ describe.each(starts)('a server that cannot start (%s)', (start) => {
     refusedOnCommandLine,
   );
 
-  it('a port in use: one line names it, and no pid file stays', async () => {
+  itWithAddon('a port in use: one line names it, and no pid file stays', async () => {
     const busy = createServer().listen(0, '127.0.0.1');
     await once(busy, 'listening');
     onTestFinished(() => void busy.close());
