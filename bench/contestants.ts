@@ -88,6 +88,11 @@ export const CONTESTANTS: readonly Contestant[] = [
   { id: 'netmux-native', title: 'netmux, native engine', servers: netmux('native') },
   { id: 'netmux-native-again', title: 'netmux, native engine, once more', servers: netmux('native') },
   { id: 'netmux-newest', title: 'netmux, native engine, Node', runtime: 'node-newest', servers: netmux('native', 'node-newest') },
+  {
+    id: 'netmux-busy',
+    title: 'netmux, native engine, busy polling',
+    servers: { echo: { script: 'netmux-echo', args: ['--busy-poll'], engine: 'native' } },
+  },
   { id: 'netmux-node', title: 'netmux, node engine', servers: netmux('node') },
   {
     id: 'netmux-server',

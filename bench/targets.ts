@@ -20,15 +20,6 @@ export interface Target {
   readonly nodeBelow?: number;
 }
 
-/** Where the measuring program is another one. */
-export interface ElsewhereTarget {
-  readonly row: number;
-  readonly what: string;
-  readonly wanted: string;
-  /** Why it is not in this run. */
-  readonly why: string;
-}
-
 type Common = Pick<Target, 'row' | 'what' | 'scenario' | 'metric' | 'better'>;
 
 function of(common: Common, contestant: string, ...measures: readonly Measure[]): Target[] {
@@ -85,6 +76,14 @@ const OPEN = { row: 10, scenario: 'open-loop', better: 'lower' } as const;
 const BROADCAST = { row: 11, what: 'one message to 10,000 receivers', scenario: 'broadcast', metric: 'cpu', better: 'lower' } as const;
 const HTTP = { row: 12, what: 'HTTP hello', scenario: 'http', metric: 'rate', better: 'higher' } as const;
 
+const BUSY_POLL = {
+  row: 13,
+  what: 'one connection with busy polling, p50',
+  scenario: 'ping-pong-1',
+  metric: 'p50',
+  better: 'lower',
+} as const;
+
 export const TARGETS: readonly Target[] = [
   ...pingPong(64, 1.15, 0.75, 0.65),
   ...pingPong(1000, 1.25, 0.75, 0.65),
@@ -110,9 +109,6 @@ export const TARGETS: readonly Target[] = [
   ...of({ ...OPEN, what: '20,000 messages/s, p99.9', metric: 'p999' }, US, times('epoll', 1.3, 1)),
   ...of(BROADCAST, US, times('epoll', 1.15, 1)),
   ...of(HTTP, US, times('bun', 1), times('net', 3)),
+  ...of(BUSY_POLL, 'netmux-busy', times(US, 0.65)),
   ...of({ row: 14, what: 'import of the package', scenario: 'import', metric: 'import', better: 'lower' }, 'import', bound(20, 10)),
-];
-
-export const ELSEWHERE: readonly ElsewhereTarget[] = [
-  { row: 13, what: 'one connection with busy polling, p50', wanted: '≤ 0.65 × without', why: 'there is no option for busy polling' },
 ];

@@ -4,7 +4,7 @@ import { judgeMillions } from './million/verdict.js';
 import type { ResultRow, Results, ScenarioInfo, Verdict } from './results.js';
 import { median, type Spread } from './statistics.js';
 import { countedRows, figureSpread, ratioSpread } from './summary.js';
-import { ELSEWHERE, type Measure, TARGETS, type Target } from './targets.js';
+import { type Measure, TARGETS, type Target } from './targets.js';
 
 /**
  * Standard error of a median of n values in terms of their median absolute deviation: that deviation is 0.6745 of the standard
@@ -124,10 +124,7 @@ export function applicableTargets(nodeVersion: string): Target[] {
 /** @param millions the runs with very many connections that are kept */
 export function judgeTargets(results: Results, millions: readonly MillionResult[] = []): Verdict[] {
   const here = applicableTargets(results.machine.node).map((target) => judge(target, results));
-  const elsewhere = ELSEWHERE.map(
-    ({ row, what, wanted, why }): Verdict => ({ target: `${row} · ${what}`, wanted, verdict: 'not measured', why }),
-  );
-  return [...here, judgeMillions(millions), ...elsewhere].sort((a, b) => Number.parseInt(a.target, 10) - Number.parseInt(b.target, 10));
+  return [...here, judgeMillions(millions)].sort((a, b) => Number.parseInt(a.target, 10) - Number.parseInt(b.target, 10));
 }
 
 /** One line for each target. */

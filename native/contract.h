@@ -108,6 +108,7 @@ enum Control : int32_t {
   CommandCount = 0,
   OutputUsed = 1,
   InTurn = 2,
+  BusyPollMicros = 3,
 };
 
 enum class Counter : int32_t {

@@ -50,10 +50,7 @@ void Reactor::turn() {
   bool alive = first_result_ == Slot::kNone || deliver_results();
   if (alive) apply_interest();
   while (alive) {
-    if (ready_next_ == ready_count_) {
-      ready_next_ = 0;
-      ready_count_ = std::max(poller_.poll(ready_), 0);
-    }
+    if (ready_next_ == ready_count_) poll();
     const bool idle = ready_count_ == 0;
     refresh_tick();
     walk_ready();
@@ -66,6 +63,17 @@ void Reactor::turn() {
   }
   in_turn_ = false;
   if (!dying_) arm_host_timer();
+}
+
+// The next array of ready entries. Where busy polling is asked for, what follows an array may be waited for here, awake: to
+// sleep and be woken takes a single connection as long as all the rest of its message. A reactor that was idle sleeps.
+void Reactor::poll() {
+  const int64_t busy_ns = ready_count_ > 0 ? memory_.control[Control::BusyPollMicros] * int64_t{1000} : 0;
+  ready_next_ = 0;
+  ready_count_ = std::max(poller_.poll(ready_), 0);
+  if (ready_count_ > 0 || busy_ns <= 0) return;
+  const int64_t end = sys_.monotonic_ns() + busy_ns;
+  while (ready_count_ == 0 && sys_.monotonic_ns() < end) ready_count_ = std::max(poller_.poll(ready_), 0);
 }
 
 // Goes on in the array of ready entries until it is through or the time is up. The next turn begins with what is left:

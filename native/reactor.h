@@ -151,6 +151,7 @@ class Reactor {
   }
 
   // The turn and its bookkeeping (reactor.cc).
+  void poll();
   void walk_ready();
   bool deliver();
   bool deliver_results();

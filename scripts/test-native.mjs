@@ -17,6 +17,7 @@ const SOURCES = {
   outbox_memory_test: REACTOR,
   outbox_test: ['outbox.cc', 'memory.cc'],
   reactor_adopt_test: REACTOR,
+  reactor_busy_poll_test: REACTOR,
   reactor_close_test: REACTOR,
   reactor_connect_test: REACTOR,
   reactor_datagram_test: REACTOR,

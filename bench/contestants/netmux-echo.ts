@@ -1,7 +1,7 @@
-/** netmux, echo. The engine is chosen by NETMUX_ENGINE. */
+/** netmux, echo. The engine is chosen by NETMUX_ENGINE; with `--busy-poll` it stays awake for a while after each message. */
 import { Mux } from 'netmux';
 
-const mux = new Mux();
+const mux = new Mux({ busyPollMicros: process.argv.includes('--busy-poll') ? 100 : 0 });
 mux.setCallbackObject({
   mux_input(_mux, fh, data) {
     fh.write(data);

@@ -69,7 +69,7 @@ function lines(inFlight: number, contestants: readonly string[]): Scenario {
 
 export function messageScenarios(quick: boolean): Scenario[] {
   return [
-    pingPong(1, SMALL_FIELD, quick),
+    pingPong(1, [...SMALL_FIELD, 'netmux-busy'], quick),
     pingPong(FEW_CONNECTIONS, ECHO_FIELD, quick),
     pingPong(1000, ECHO_FIELD, quick),
     pingPong(10_000, [...SMALL_FIELD, 'netmux-node', 'net-24'], quick),

@@ -1,7 +1,7 @@
 import { isUint8Array } from 'node:util/types';
 import { decodeAddress } from '../engine/address.js';
 import type { EngineName } from '../engine/engine.js';
-import { CloseMode, HandleKind, type SocketOptions } from '../engine/engine.js';
+import { CloseMode, Control, HandleKind, type SocketOptions } from '../engine/engine.js';
 import { selectEngine } from '../engine/select.js';
 import { NetmuxTypeError, shown } from '../errors.js';
 import { AsyncScopes, ownCallbacks } from './async-scopes.js';
@@ -67,6 +67,8 @@ export class Mux<Data = unknown> implements AsyncDisposable {
     this.settings = muxSettings(options);
     this.#socketDefaults = socketDefaults(this.settings);
     this.dispatcher = dispatcherOf(selectEngine(this.settings.engine, this.settings.warn));
+    const { control } = this.dispatcher.engine.memory;
+    control[Control.BusyPollMicros] = Math.max(control[Control.BusyPollMicros]!, this.settings.busyPollMicros);
     this.run = new Run(this, this.dispatcher);
     this.scopes = this.settings.asyncContext === 'connection' ? new AsyncScopes() : undefined;
   }

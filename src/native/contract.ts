@@ -184,6 +184,8 @@ export const enum Control {
   OutputUsed = 1,
   /** 1 while the core waits for JS to return from a batch: what is queued meanwhile needs no flush of its own. */
   InTurn = 2,
+  /** How long a turn that had events goes on looking for more before it ends. Written by JS, read by the native core only. */
+  BusyPollMicros = 3,
 }
 
 /** Float64 words of `counters`: what the engine has done since it exists. */

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { Control } from '../../src/engine/engine.js';
 import { Mux, type MuxOptions } from '../../src/index.js';
 import { describeEngines, engineOption } from '../engines.js';
 import { start } from './child-program.js';
@@ -18,6 +19,8 @@ describeEngines('options of Mux', (engine) => {
     ['maxInbuffer', Number.NaN],
     ['highWaterMark', -1],
     ['highWaterMark', Number.POSITIVE_INFINITY],
+    ['busyPollMicros', 1001],
+    ['busyPollMicros', 0.5],
     ['readSize', 0],
     ['readSize', 65_537],
     ['allowHalfOpen', 'yes'],
@@ -45,6 +48,11 @@ describeEngines('options of Mux', (engine) => {
 
   it.each([null, 5, 'native'])('%s in place of options is a TypeError', (options) => {
     expect(() => new Mux(options as never)).toThrow(TypeError);
+  });
+
+  it('the highest busyPollMicros counts for all of them', () => {
+    const engineOf = (busyPollMicros: number) => new Mux({ engine: engineOption(engine), busyPollMicros }).dispatcher.engine;
+    expect([20, 30, 0].map((micros) => engineOf(micros).memory.control[Control.BusyPollMicros])).toEqual([20, 30, 30]);
   });
 
   it('undefined is as if it were not given', async () => {
