@@ -21,7 +21,7 @@ const DIST = join(root, 'dist');
  * server needs when it is made. Its classes are no part of that: programs extend them before anything else.
  */
 const DEFERRED = [
-  { name: 'node-engine', test: /\/engine\/node-/, priority: 1 },
+  { name: 'node-engine', test: /\/engine\/(node-|reactor\/)/, priority: 1 },
   { name: 'server', test: /\/server\/(?!(multiplex-server|configured-server|hooks|client|fatal|serve|connection-class)\.js)/, priority: 1 },
 ];
 
