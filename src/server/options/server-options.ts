@@ -128,6 +128,11 @@ export interface ServerOptions {
    */
   readonly defer_accept?: OptionValues['defer_accept'];
   /**
+   * How long to look for more events, awake, after there were some. Allowed: a whole number of microseconds from 0 (none) to 1000. Default:
+   * 0.
+   */
+  readonly busy_poll_micros?: OptionValues['busy_poll_micros'];
+  /**
    * How long a closed connection waits for its peer to close, so that it gets all that was sent. Allowed: a number from 0 to 1000000
    * (seconds). Default: 2 s.
    */
