@@ -16,6 +16,14 @@ function calls(): NativeAddon {
   return addon;
 }
 
+/**
+ * Whether there are such calls at all, asked before something is begun that needs them.
+ * @throws NetmuxError `NETMUX_NO_NATIVE`
+ */
+export function requireProcessCalls(): void {
+  calls();
+}
+
 function succeeded(result: number, syscall: string, address?: string): number {
   if (result < 0) throw systemError(result, syscall, address === undefined ? {} : { address });
   return result;

@@ -9,5 +9,6 @@ export {
   openDatagram,
   redirect,
   replaceProcess,
+  requireProcessCalls,
   setCloseOnExec,
 } from '../engine/process-calls.js';

@@ -1,6 +1,6 @@
 /** The system calls that Node lacks: replacing the program, descriptors, locks, datagrams. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, fstatSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -223,5 +223,10 @@ describe('where the addon does not load', () => {
     expect(() => calls.findUser('root')).toThrow(failure);
     expect(() => calls.lockFile(0)).toThrow(failure);
     expect(() => calls.replaceProcess('/bin/true', [], {})).toThrow(failure);
+
+    const folder = temporaryDirectory();
+    const { PidFile } = await import('../../src/server/daemon/pid-file.js');
+    expect(() => PidFile.claim(join(folder, 'server.pid'), () => {})).toThrow(failure);
+    expect(readdirSync(folder)).toEqual([]); // no file that nobody would remove
   });
 });

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { resolve } from 'node:path';
 import { NetmuxError } from '../../errors.js';
-import { lockFile } from '../../mux/process-calls.js';
+import { lockFile, requireProcessCalls } from '../../mux/process-calls.js';
 import { pause } from '../pause.js';
 import type { Belonging } from './belonging.js';
 import { pathInside } from './chroot.js';
@@ -58,10 +58,11 @@ export class PidFile implements Belonging {
    * Locks the file, which is made if it does not exist; what is in it stays until `write`. Net::Server `check_pid_file`.
    *
    * @param warn hears that an old file will be overwritten, or is this process's own (after a restart)
-   * @throws NetmuxError `NETMUX_PID_FILE`: a running process has it, or it is no pid file; the file is left alone
+   * @throws NetmuxError `NETMUX_PID_FILE`: a running process has it, or it is no pid file; the file is left alone. `NETMUX_NO_NATIVE`: there are no locks
    */
   static claim(path: string, warn: (text: string) => void): PidFile {
     const absolute = resolve(path);
+    requireProcessCalls(); // or a file would be made that nobody can lock, and nobody would remove
     for (let attempt = 1; ; attempt += 1) {
       const descriptor = open(absolute);
       let keep = false;
