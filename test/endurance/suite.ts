@@ -15,6 +15,12 @@ export const shownByTests: readonly ShownByTest[] = [
     title: 'accept4 fails with ',
   },
   {
+    number: 'T09',
+    shows: 'an application that opens files until there are none left, in a callback, keeps nobody out for longer than it has them',
+    file: 'test/mux/descriptor-limit.test.ts',
+    title: 'an application that takes the last ones itself, in a callback, keeps nobody out for longer than it has them (T09)',
+  },
+  {
     number: 'T10',
     shows: 'no event of a descriptor whose number is used again reaches another owner; 20,000 rounds, 1,000,000 in test:deep',
     file: 'test/native/fault_kernel_test.cc',
@@ -58,9 +64,9 @@ export const shownByTests: readonly ShownByTest[] = [
   },
   {
     number: 'T17',
-    shows: '500 writes of one turn in their order, in at most 8 calls of the kernel',
-    file: 'test/native/reactor_output_test.cc',
-    title: 'hundreds of writes of one connection keep their order',
+    shows: '10,000 writes of one callback leave in their order, in at most four calls of the kernel',
+    file: 'test/mux/write-flood.test.ts',
+    title: '10,000 of 16 bytes leave in at most four calls, in their order (T17)',
   },
   {
     number: 'T19',
@@ -79,6 +85,12 @@ export const shownByTests: readonly ShownByTest[] = [
     shows: 'the wheel against a sorted set, a million steps of a clock that is played',
     file: 'test/native/timer_wheel_random_test.cc',
     title: 'a wheel of many slots does what a sorted set does, a million times',
+  },
+  {
+    number: 'T26',
+    shows: 'peers whose network is cut are given up by keep-alive and by userTimeout, at their time',
+    file: 'test/mux/half-open.test.ts',
+    title: 'are given up when keep-alive or userTimeout says so, not before, and the handles are free (T26)',
   },
   {
     number: 'T32',

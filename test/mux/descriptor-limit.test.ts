@@ -8,8 +8,8 @@ import { Peer } from './peer.js';
 const FREE_DESCRIPTORS = 10;
 
 /** The program with a small table of descriptors, so that it fills quickly. */
-function startWithFewDescriptors(engine: 'native' | 'node'): ChildProgram {
-  const command = `ulimit -n 200; exec "${process.execPath}" "${programPath('few-descriptors')}" ${FREE_DESCRIPTORS}`;
+function startWithFewDescriptors(engine: 'native' | 'node', manner = ''): ChildProgram {
+  const command = `ulimit -n 200; exec "${process.execPath}" "${programPath('few-descriptors')}" ${FREE_DESCRIPTORS} ${manner}`;
   return new ChildProgram(spawn('sh', ['-c', command], { stdio: ['ignore', 'pipe', 'pipe'], env: programEnvironment(engine) }));
 }
 
@@ -58,5 +58,26 @@ describeEngines('out of descriptors', (engine) => {
     const { stdout } = await program.ending();
     expect(Number(/cpu (\d+)/.exec(stdout)?.[1])).toBeLessThan(200);
     expect(stdout.match(/^error /gm)?.length).toBeLessThanOrEqual(3);
+  });
+
+  it('an application that takes the last ones itself, in a callback, keeps nobody out for longer than it has them (T09)', async () => {
+    const program = startWithFewDescriptors(engine, 'greedy');
+    const port = Number(await program.line('listening'));
+    const first = await Peer.connect(port);
+    await first.send('a');
+    await first.expect('a');
+    const waiting = await Promise.all(Array.from({ length: 5 }, () => Peer.connect(port)));
+    expect(await program.line('error')).toMatch(/^EMFILE true/);
+    await first.send('b');
+    await first.expect('b');
+    program.process.kill('SIGUSR1');
+    for (const peer of waiting) {
+      await peer.send('waited');
+      await peer.expect('waited');
+    }
+    // The descriptor in reserve is there again: the next time goes no worse.
+    for (const peer of waiting) await peer.finish();
+    await first.send('c');
+    await first.expect('c');
   });
 });

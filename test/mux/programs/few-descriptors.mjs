@@ -1,23 +1,37 @@
-// Echoes with only a few descriptors left, and tells what its listener has to say of it.
-import { openSync } from 'node:fs';
+// Echoes with only a few descriptors left, and tells what its listener has to say of it. With GREEDY it takes what is left itself, in the
+// callback of the first connection, and gives it back at SIGUSR1.
+import { closeSync, openSync } from 'node:fs';
 
 const { Mux } = await import(process.env.NETMUX_LIBRARY);
 const limit = Number(process.argv[2]);
+const isGreedy = process.argv[3] === 'greedy';
+const taken = [];
+
+/** Takes descriptors until there are none. */
+function takeAll() {
+  try {
+    for (;;) taken.push(openSync('/dev/null'));
+  } catch (error) {
+    if (error.code !== 'EMFILE') throw error;
+  }
+}
+
 const mux = new Mux();
 mux.setCallbackObject({
+  mux_connection() {
+    if (isGreedy && taken.length < before + limit / 2) takeAll();
+  },
   mux_input: (_, fh, data) => fh.write(data.take()),
   mux_error: (_, fh, error) => console.log(`error ${error.code} ${fh === listener} handles ${mux.handles().length}`),
 });
 const listener = await mux.listen({ host: '127.0.0.1', port: 0 }).ready;
 // The limit of the process is not asked for: descriptors are taken until so many are left.
-const taken = [];
-try {
-  for (;;) taken.push(openSync('/dev/null'));
-} catch (error) {
-  if (error.code !== 'EMFILE') throw error;
-}
-const { closeSync } = await import('node:fs');
+takeAll();
 for (const descriptor of taken.splice(-limit)) closeSync(descriptor);
+const before = taken.length;
+process.on('SIGUSR1', () => {
+  for (const descriptor of taken.splice(before)) closeSync(descriptor);
+});
 console.log(`listening ${listener.localPort}`);
 process.on('SIGTERM', () => {
   const { user, system } = process.cpuUsage(begin);
