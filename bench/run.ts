@@ -86,7 +86,8 @@ async function measure(bench: Bench, empty: Results): Promise<Results> {
     clearProgress();
     say(['', ...tableLines(summarize({ ...head, rows }, scenarios[index]!))]);
   }
-  if (!options.targets) return { ...head, rows };
+  // Of a complete run everything that the targets ask is known, too.
+  if (!options.targets && (options.quick || options.only.length > 0)) return { ...head, rows };
   const verdicts = judgeTargets({ ...head, rows }, readMillions());
   say(['', ...verdictLines(verdicts)]);
   return { ...head, rows, verdicts };
