@@ -50,8 +50,6 @@ export class Slots {
   /** The address block of the last sender, by slot of a datagram socket. */
   readonly peers = new Map<number, Buffer>();
 
-  readonly #slabMemory: ArrayBufferLike;
-
   /** Descriptors that were given by number: by slot, and all of them. */
   readonly #adopted = new Map<number, number>();
   readonly descriptors = new Set<number>();
@@ -70,7 +68,6 @@ export class Slots {
   constructor(engine: Engine) {
     this.engine = engine;
     this.memory = engine.memory;
-    this.#slabMemory = engine.readSlab.buffer;
     this.ring = engine.ring;
     this.timers = new Timers(engine);
     this.state = new Uint8Array(engine.memory.maxHandles);
@@ -161,9 +158,9 @@ export class Slots {
   originOf(bytes: Uint8Array): number {
     const { gaveViews, bytes: present, copies, seen } = this.input;
     if (!gaveViews) return Origin.Caller;
-    const memory = bytes.buffer; // a call, in today's V8: made once, and only by those who use views
+    const memory = bytes.buffer; // a call, in today's V8: only made by those who use views
     const { readSlab } = this.engine;
-    if (memory === this.#slabMemory) {
+    if (memory === readSlab.buffer) {
       const offset = bytes.byteOffset - readSlab.byteOffset;
       return offset >= this.recordStart && offset + bytes.length <= this.recordEnd ? offset : Origin.Expired;
     }

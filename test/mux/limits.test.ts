@@ -310,7 +310,7 @@ describeEngines('the kernel’s own limits', (engine) => {
 it.each<[MuxOptions, string]>([
   [{ maxConnections: -1 }, 'maxConnections must be a whole number from 0 (unlimited) to 16777216, not -1'],
   [{ acceptRate: Number.NaN }, 'acceptRate must be a number from 0 (unlimited) to 1000000, not NaN'],
-  [{ exemptFromLimits: ['10.0.0.0/33'] }, 'exemptFromLimits must be at most 1024 addresses and CIDR blocks, not an object'],
+  [{ exemptFromLimits: ['10.0.0.0/33'] }, 'exemptFromLimits must be at most 1024 addresses and CIDR blocks, not a list'],
   [{ exemptFromLimits: ['fe80::1%eth0'] }, 'exemptFromLimits must be'],
   [{ idleTimeout: Number.POSITIVE_INFINITY }, 'idleTimeout must be a number from 0 (unlimited) to 1000000, not Infinity'],
 ])('%j is refused', (options, message) => {
