@@ -112,7 +112,7 @@ TEST("a connection with an endless outbox does not hold the turn") {
   const auto [slot, peer] = scene.pair();
   (void)peer;
   // One part: this goes through send(), which the kernel stops.
-  scene.write_reference(slot, std::string(4'000'000, 'x'));
+  scene.write_reference(slot, std::string(48'000'000, 'x'));
   scene.reactor.flush();
   CHECK(scene.memory.unsent[slot] > 0);
   for (int i = 0; i < 300; i++) scene.write_reference(slot, std::string(100'000, 'x'));
