@@ -80,8 +80,8 @@ export class Output {
       if ((state & SlotState.KindMask) !== SlotState.Datagram) return REFUSED;
       return this.#sendTo(handle, data, this.#lastSender(slot));
     }
+    this.#ring.encode(); // the limit is judged to the byte
     if (typeof data === 'string') {
-      this.#ring.encode();
       const queued = this.#unsent[slot]!;
       const room = handle.mux.settings.maxOutbuffer - queued;
       if (data.length * MAX_BYTES_PER_CHARACTER > room && !this.#admits(handle, Buffer.byteLength(data), queued)) return REFUSED;

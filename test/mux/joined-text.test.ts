@@ -87,6 +87,24 @@ describeAllEngines('text written in a callback', (engine) => {
     expect(seen).toEqual([true, 0, true, 0, true, 0, false, 1, false, 2, false, 3]);
   });
 
+  it('counts against maxOutbuffer in bytes also when bytes follow it', async () => {
+    const seen: unknown[] = [];
+    const limit = 30_000;
+    const scene = await openScene(engine, {
+      mux: { maxOutbuffer: limit, outbufferPolicy: 'drop' },
+      steps: {
+        mux_input: (_, fh, data) => {
+          data.consume();
+          seen.push(fh.write('€'.repeat(2000)), fh.write(Buffer.alloc(limit - 6000 + 1)), fh.dropped);
+        },
+      },
+    });
+    const { peer } = await scene.client();
+    await peer.send('x');
+    await peer.expect('€'.repeat(2000));
+    expect(seen).toEqual([true, false, 1]);
+  });
+
   it('is dropped by killOutput, and sent by a graceful close', async () => {
     const scene = await openScene(engine, {
       steps: {
