@@ -84,7 +84,7 @@ describe('a scenario without a server here', () => {
 
 describeEngines('scenario', (engine) => {
   (hasPython ? it.concurrent : it.skip).each(names)(
-    '%s',
+    hasPython ? '%s' : '%s (not played: there is no Python here)',
     async (name) => {
       expect(await play(name, engine)).toBe(`ok ${name}`);
     },
