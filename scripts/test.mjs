@@ -47,7 +47,7 @@ async function vitest() {
         'run',
         '--reporter=default',
         '--reporter=json',
-        `--reporter=${join(root, 'scripts/repeated-reporter.mjs')}`,
+        `--reporter=${join(root, 'scripts/telling-reporter.mjs')}`,
         `--outputFile.json=${report}`,
         ...filters,
       ],
