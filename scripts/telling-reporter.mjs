@@ -10,10 +10,16 @@ export default class TellingReporter {
     else if (retryCount > 0) console.log(`repeated ${retryCount} ×: ${nameOf(test)}`);
   }
 
-  onTestRunEnd(modules, unhandled) {
-    for (const module of modules) {
-      for (const error of module.errors()) console.log(`failed: ${module.relativeModuleId}: ${summary(error)}`);
-    }
+  /** What failed before or after the tests of a group: none of them is counted as failed. */
+  onTestSuiteResult(suite) {
+    for (const error of suite.errors()) console.log(`failed: ${nameOf(suite)}: ${summary(error)}`);
+  }
+
+  onTestModuleEnd(module) {
+    for (const error of module.errors()) console.log(`failed: ${module.relativeModuleId}: ${summary(error)}`);
+  }
+
+  onTestRunEnd(_modules, unhandled) {
     for (const error of unhandled) console.log(`failed: outside of any test: ${summary(error)}`);
   }
 }

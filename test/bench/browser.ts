@@ -21,6 +21,9 @@ const ARGUMENTS = [
   '--no-first-run',
 ];
 
+/** What takes longer to end does not end. */
+const MOST_MS_TO_END = 10_000;
+
 export function findBrowser(): string | undefined {
   return COMMANDS.map(findOnPath).find((file) => file !== undefined);
 }
@@ -93,8 +96,11 @@ export class Browser {
 
   async close(): Promise<void> {
     const ended = new Promise((resolve) => this.#child.once('close', resolve));
-    this.#child.kill('SIGKILL');
+    // It takes its own processes along. Killed, it leaves them behind, and they go on writing into the profile that is to be removed.
+    this.call('Browser.close').catch(() => {});
+    const killer = setTimeout(() => this.#child.kill('SIGKILL'), MOST_MS_TO_END);
     await ended;
+    clearTimeout(killer);
     rmSync(this.#profile, { recursive: true, force: true, maxRetries: 5 });
   }
 
