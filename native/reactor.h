@@ -132,6 +132,7 @@ class Reactor {
   void unpark();
   void retire(uint32_t number, Slot& slot);
   void release_closed();
+  void queue_closed(uint32_t number, bool first);
   void give_back(Slot& slot);
 
   // Limits of listeners and of those who came through them (reactor_limits.cc).

@@ -17,6 +17,9 @@ constexpr int64_t kListenerErrorMs = 1000;
 // How often a UNIX socket with a full queue is tried. Nobody tells when there is room; this is what waiting costs at most.
 constexpr int64_t kConnectRetryMs = 20;
 
+// How long closing may take after the callbacks of a turn. As long as these: who closes no more than it has accepted leaves no rest.
+constexpr int64_t kReleaseBudgetNs = 4000 * 1000;
+
 }  // namespace
 
 int64_t Reactor::adopt_fd(int fd, SlotKind kind, uint32_t read_size, bool local_path) {
@@ -252,41 +255,55 @@ void Reactor::retire(uint32_t number, Slot& slot) {
     admission_->close_door(slot.door);
     slot.guarded = false;
   }
+  // The address of a listener may be wanted again at once, so it does not wait for the connections.
+  const bool first = slot.kind != SlotKind::Stream;
   slot.kind = SlotKind::Closing;
-  slot.next = Slot::kNone;
-  if (last_closed_ == Slot::kNone) {
-    first_closed_ = number;
-  } else {
-    slots_.at(last_closed_).next = number;
-  }
-  last_closed_ = number;
+  queue_closed(number, first);
 }
 
+// Frees what is closed, first come, first served, for a while: to close a connection costs the kernel as much as a message, and
+// who closes thousands in one callback must not hold the loop. The rest waits for the next turn, its descriptors with it.
 void Reactor::release_closed() {
   if (first_closed_ == Slot::kNone || ready_next_ < ready_count_) return;
   // A list that holds a closed slot would outlive it: both are emptied first.
   apply_interest();
-  uint32_t number = first_closed_;
-  first_closed_ = last_closed_ = Slot::kNone;
-  while (number != Slot::kNone) {
+  const int64_t end = sys_.monotonic_ns() + kReleaseBudgetNs;
+  uint32_t listed = Slot::kNone;
+  while (first_closed_ != Slot::kNone) {
+    const uint32_t number = first_closed_;
     Slot& slot = slots_.at(number);
-    const uint32_t next = slot.next;
+    first_closed_ = slot.next;
     if (slot.results & kResultListed) {
       // Still on the list of results, which will skip it: its turn to be freed comes after that.
-      slot.next = first_closed_;
-      first_closed_ = number;
-      if (last_closed_ == Slot::kNone) last_closed_ = number;
-    } else {
-      give_back(slot);
-      count_out(number, slot);
-      memory_.unsent[number] = 0;
-      memory_.deadline[number] = 0;
-      memory_.wheel_due[number] = 0;
-      slots_.release(number);
+      slot.next = listed;
+      listed = number;
+      continue;
     }
-    number = next;
+    give_back(slot);
+    count_out(number, slot);
+    memory_.unsent[number] = 0;
+    memory_.deadline[number] = 0;
+    memory_.wheel_due[number] = 0;
+    slots_.release(number);
+    if (sys_.monotonic_ns() >= end) break;
+  }
+  while (listed != Slot::kNone) {
+    const uint32_t number = listed;
+    listed = slots_.at(number).next;
+    queue_closed(number, true);
   }
   if (parked_ > 0) unpark();
+}
+
+void Reactor::queue_closed(uint32_t number, bool first) {
+  const bool only = first_closed_ == Slot::kNone;
+  slots_.at(number).next = first ? first_closed_ : Slot::kNone;
+  if (first || only) {
+    first_closed_ = number;
+  } else {
+    slots_.at(last_closed_).next = number;
+  }
+  if (!first || only) last_closed_ = number;
 }
 
 // Closes the descriptor. One that was taken over may have other owners, in this process or its parent (a terminal's

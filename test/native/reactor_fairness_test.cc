@@ -1,4 +1,6 @@
 // Nobody holds the loop: not one connection, not a thousand, not a callback. The clock is moved by the callbacks.
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
 #include <string>
@@ -27,6 +29,14 @@ ssize_t slow_sendmsg(int, const msghdr* message, int) {
   ssize_t length = 0;
   for (size_t i = 0; i < message->msg_iovlen; i++) length += static_cast<ssize_t>(message->msg_iov[i].iov_len);
   return length;
+}
+
+int closes = 0;
+
+int slow_close(int fd) {
+  closes++;
+  Clock::forward(1);
+  return close(fd);
 }
 
 const SysTable& moved_clock() {
@@ -167,4 +177,36 @@ TEST("a burst of new clients does not starve those who are connected") {
   CHECK(first.size() <= 65);
   CHECK(std::any_of(first.begin(), first.end(), [s = slot](const Seen& record) { return record.slot == s; }));
   CHECK(scene.seen.size() > before);
+}
+
+TEST("thousands that are closed in one callback are given back turn by turn, and others are served in between") {
+  constexpr int kSlots = 1000;
+  closes = 0;
+  SysTable slow = moved_clock();
+  slow.close = slow_close;
+  if (!CHECK(allow_descriptors(2 * kSlots + 100))) return;
+  Scene scene(slow, netmux::heap(), kSlots + 2);
+  std::vector<uint32_t> slots;
+  for (int i = 0; i < kSlots; i++) slots.push_back(scene.pair().first);
+  const uint32_t listener = scene.listener();
+  const auto [other, peer] = scene.pair();
+  put(peer, "close them");
+  scene.on_record = [&](const Seen&) {
+    if (scene.seen.size() > 1) return;
+    for (const uint32_t slot : slots) scene.close(slot);
+    scene.close(listener);
+  };
+  scene.reactor.turn();
+  CHECK(closes >= 4 && closes <= 5);
+  // Its address may be wanted again, and it does not wait for a thousand connections.
+  CHECK_EQUAL(scene.reactor.fd_of(listener), -1);
+  CHECK(scene.timer <= scene.now_ms());
+  put(peer, "and serve me");
+  scene.reactor.turn();
+  CHECK(scene.seen.back().bytes == "and serve me");
+  CHECK(closes <= 10);
+  scene.reactor.flush();
+  CHECK(closes <= 15);
+  CHECK(scene.until([&] { return closes == kSlots + 1; }));
+  CHECK(scene.reactor.fd_of(other) >= 0);
 }
