@@ -13,7 +13,7 @@ import type { Place, Profile } from './tool.js';
 import { V8Profile } from './v8.js';
 
 /** Who is taken apart: us, what we replace, and what the machine allows. */
-const PROFILED = ['netmux-native', 'net', 'epoll'];
+export const PROFILED = ['netmux-native', 'net', 'epoll'];
 
 /** A tool that writes a file when the server ends needs its time. */
 const STOP_TIMEOUT_MS = 20_000;

@@ -1,13 +1,14 @@
 /** `npm run bench -- --quick` in one piece: everything is measured, every byte was right, the figures are there. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { PROFILED } from '../../bench/profile/profile.js';
 import type { Results } from '../../bench/results.js';
 import { summarize } from '../../bench/summary.js';
-import { buildBinaries, ROOT } from '../../bench/toolchain.js';
+import { buildBinaries, findOnPath, ROOT } from '../../bench/toolchain.js';
 import { applicableTargets } from '../../bench/verdicts.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'netmux-bench-'));
@@ -32,6 +33,10 @@ async function bench(...args: string[]): Promise<{ status: number | null; stdout
   const [status] = (await once(child, 'close')) as [number | null];
   running.delete(child);
   return { status, ...output };
+}
+
+function readJson(file: string): unknown {
+  return JSON.parse(readFileSync(file, 'utf8'));
 }
 
 const SCENARIOS = [
@@ -94,6 +99,49 @@ describe.skipIf(typeof built === 'string')('the quick form of the bench', () => 
     expect(status).toBe(2);
     for (const name of SCENARIOS) expect(stderr).toContain(name);
   });
+});
+
+/** What a profile wants, beside V8: each is a package of Debian's. */
+const TOOLS = ['strace', 'valgrind', 'perf'];
+const absent = TOOLS.filter((tool) => findOnPath(tool) === undefined);
+const withTools = absent.length === 0 ? `with ${TOOLS.join(', ')}` : `without ${absent.join(', ')}`;
+
+describe.skipIf(typeof built === 'string')('a profile', () => {
+  test(
+    `says what each tool has counted for a message, and keeps the tools' own files (${withTools})`,
+    async () => {
+      const { status, stdout, stderr } = await bench('--quick', '--profile=ping-pong-1');
+      expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
+      const [printed, folder] = stdout.trimEnd().split('\n\nwritten to ');
+      expect(readFileSync(join(folder!, 'summary.txt'), 'utf8')).toBe(`${printed}\n`);
+
+      for (const id of PROFILED.filter((id) => id !== 'netmux-native' || process.env.NETMUX_REQUIRE_NATIVE === '1')) {
+        if (!absent.includes('strace')) {
+          const { messages, calls } = readJson(join(folder!, `${id}.calls.json`)) as { messages: number; calls: Record<string, number> };
+          // One call to read a message and one to answer it. The count is begun a little early and ended a little late.
+          for (const names of [
+            ['recvfrom', 'read'],
+            ['sendto', 'write'],
+          ]) {
+            const each = Math.max(...names.map((name) => calls[name] ?? 0)) / messages;
+            expect(each, `${id}: ${names.join(', ')} of ${messages} messages`).toBeGreaterThanOrEqual(1);
+            expect(each, `${id}: ${names.join(', ')} of ${messages} messages`).toBeLessThan(1.5);
+          }
+        }
+        if (!absent.includes('valgrind')) expect(existsSync(join(folder!, `${id}.callgrind.out.1`))).toBe(true);
+        if (id !== 'epoll') {
+          const { nodes } = readJson(join(folder!, `${id}.cpuprofile`)) as { nodes: { callFrame: { functionName: string } }[] };
+          expect(nodes.map(({ callFrame }) => callFrame.functionName)).toContain('(program)');
+        }
+      }
+      if (!absent.includes('valgrind')) {
+        const [, instructions] = /C epoll · instructions.*\n {2}(\d+) instructions\/message over [1-9]/.exec(printed!)!;
+        expect(Number(instructions)).toBeGreaterThan(10);
+        expect(Number(instructions)).toBeLessThan(1000);
+      }
+    },
+    QUICK_TIMEOUT_MS,
+  );
 });
 
 test('an unknown option is refused with the options that there are', async () => {
