@@ -53,6 +53,7 @@ function scriptOf(callback: Callback, action: Action): Script {
     outbufferPolicy: 'close',
     isInputLimited: false,
     isLimited: callback === 'mux_refused',
+    isLocal: false,
   } as const;
   return { ...settings, steps: [...before, plan, cause, ...after] };
 }
@@ -60,7 +61,7 @@ function scriptOf(callback: Callback, action: Action): Script {
 let surroundings: Surroundings;
 
 beforeAll(async () => {
-  surroundings = await Surroundings.open();
+  surroundings = await Surroundings.open(false);
 });
 
 afterAll(() => surroundings.close());

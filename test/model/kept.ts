@@ -1,7 +1,7 @@
 /** Scripts that once failed, as they were shrunk, and what each has found. They are played before all others. */
 import type { Script } from './script.js';
 
-const PLAIN = { allowHalfOpen: false, outbufferPolicy: 'close', isInputLimited: false, isLimited: false } as const;
+const PLAIN = { allowHalfOpen: false, outbufferPolicy: 'close', isInputLimited: false, isLimited: false, isLocal: false } as const;
 
 export const KEPT: readonly Script[] = [
   // The mux_eof that a close owes throws while the connection waits for its flush: it never ended.

@@ -1,14 +1,14 @@
 import { type Handle, Mux } from '../../src/index.js';
-import { type Peer, TestNetwork } from '../../src/testing/index.js';
-import type { Traits } from './reference.js';
+import { type Peer, type PeerListener, TestNetwork } from '../../src/testing/index.js';
 import type { Settings } from './script.js';
 import { type Client, System } from './system.js';
+import type { Traits } from './traits.js';
 
-const PORT = 7000;
-
-/** Where the server connects to. */
-const OUTER_PORT = 7001;
-const NOBODYS_PORT = 7002;
+/** Where the server is, where it connects to, and where nobody is. */
+const PLACES = {
+  tcp: { server: { port: 7000 }, outer: { port: 7001 }, nobody: { port: 7002 } },
+  local: { server: { path: 'server' }, outer: { path: 'outer' }, nobody: { path: 'nobody' } },
+} as const;
 
 /** In memory everything has happened when a call returns, but for promises. */
 export class MemorySystem extends System {
@@ -17,36 +17,39 @@ export class MemorySystem extends System {
     isFloodFast: true,
     rejectionsComeAfter: 'step',
     canAdd: false,
-    silence: 'ECONNREFUSED',
+    hasSilence: false,
   };
   readonly #network = new TestNetwork();
-  readonly #outer = this.#network.listen({ port: OUTER_PORT });
+  readonly #places: (typeof PLACES)[keyof typeof PLACES];
+  readonly #outer: PeerListener;
   protected readonly mux: Mux;
 
   private constructor(settings: Settings) {
     super();
+    this.#places = PLACES[settings.isLocal ? 'local' : 'tcp'];
+    this.#outer = this.#network.listen(this.#places.outer);
     this.mux = new Mux({ engine: this.#network.engine, ...this.options(settings) });
     this.mux.setCallbackObject(this.callbacks());
   }
 
   static async open(settings: Settings): Promise<MemorySystem> {
     const system = new MemorySystem(settings);
-    system.listener = await system.mux.listen({ port: PORT }).ready;
+    system.listener = await system.mux.listen(system.#places.server).ready;
     void system.mux.loop();
     return system;
   }
 
   protected async connect(): Promise<Client> {
-    return clientOf(this.#network.connect({ port: PORT }));
+    return clientOf(this.#network.connect(this.#places.server));
   }
 
   protected async open(_connection: number, at: string): Promise<{ make(): Handle; client(): Promise<Client> }> {
-    const port = at === 'listener' ? OUTER_PORT : NOBODYS_PORT;
+    const place = at === 'listener' ? this.#places.outer : this.#places.nobody;
     const client = async () => {
       await this.settle();
       return clientOf(this.#outer.accept()!);
     };
-    return { make: () => this.mux.connect({ host: '127.0.0.1', port }), client };
+    return { make: () => this.mux.connect('path' in place ? place : { host: '127.0.0.1', ...place }), client };
   }
 
   async settle(): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * Servers under scripts of any kind, against a reference that fits on a few pages: connections come, are made and taken over, send,
+ * Servers under scripts of any kind, over TCP and UNIX sockets, against a reference that fits on a few pages: connections come, are made and taken over, send,
  * read or do not, finish and are reset; the server writes more than fits, pauses, shuts down, closes, sets timers, throws and rejects,
  * from outside and inside of every callback. The reference says for each connection which callbacks come in which order, with how many
  * bytes, and what its client gets; all engines must say the same.
@@ -24,13 +24,15 @@ const SEED = Number(process.env.NETMUX_MODEL_SEED ?? Date.now() % 2 ** 31);
 
 const TIMEOUT_MS = 120_000 * FACTOR;
 
-let surroundings: Surroundings;
+let tcp: Surroundings;
+let local: Surroundings;
 
 beforeAll(async () => {
-  surroundings = await Surroundings.open();
+  tcp = await Surroundings.open(false);
+  local = await Surroundings.open(true);
 });
 
-afterAll(() => surroundings.close());
+afterAll(() => Promise.all([tcp.close(), local.close()]));
 
 async function playOn(open: (script: Script) => Promise<System>, one: Script): Promise<void> {
   const system = await open(one);
@@ -56,6 +58,6 @@ describe('the model', () => {
   it('in memory', { timeout: TIMEOUT_MS }, () => check((one) => MemorySystem.open(one), 200));
 
   it.each([...engines])('on the %s engine', { timeout: TIMEOUT_MS }, (engine) =>
-    check((one) => SocketSystem.open(engine, one, surroundings), 50),
+    check((one) => SocketSystem.open(engine, one, one.isLocal ? local : tcp), 50),
   );
 });

@@ -16,20 +16,7 @@ import {
   type Step,
   WRITTEN_BYTES,
 } from './script.js';
-
-/** In what engines differ, as docs/engines.md says, and networks. */
-export interface Traits {
-  /** How many bytes fit into nobody's buffers. */
-  readonly floodBytes: number;
-  /** Whether they are sent at once to who reads; else all other things come first. */
-  readonly isFloodFast: boolean;
-  /** When the promises are looked at that callbacks have returned: before the output of their batch leaves, after it, or when all is quiet. */
-  readonly rejectionsComeAfter: 'batch' | 'turn' | 'step';
-  /** Whether descriptors can be taken over. */
-  readonly canAdd: boolean;
-  /** What becomes of a connection to one who never answers. */
-  readonly silence: 'NETMUX_CONNECT_TIMEOUT' | 'ECONNREFUSED';
-}
+import type { Traits } from './traits.js';
 
 /** Above it `write` says false: the default. */
 const HIGH_WATER_BYTES = 64 * 1024;
@@ -80,7 +67,8 @@ export class Reference {
     const isLong = step.does === 'send' && step.bytes >= POURED_BYTES;
     if (!c.isAlive) return c.isLingering && (step.does === 'read on' || step.does === 'finish' || (step.does === 'send' && !isLong));
     if (isLong) return !this.#plans.has('mux_input', step.client) && c.held < POURED_BYTES;
-    if (step.does === 'reset') return c.held < POURED_BYTES;
+    // UNIX sockets know none: what a server hears then depends on what its client has left unread.
+    if (step.does === 'reset') return c.held < POURED_BYTES && !this.#settings.isLocal;
     // Who has read much may be lent much by its kernel: a flood might fit.
     return step.does !== 'stop reading' || (c.delivered < this.#traits.floodBytes / 4 && c.over === undefined);
   }
@@ -143,7 +131,8 @@ export class Reference {
     for (const action of orders) this.#act(c, action);
     if (!c.isPending || !c.isAlive) return;
     if (at === 'listener') this.#inBatch(() => this.#established(c));
-    else this.#neverConnected(c, at === 'nobody' ? 'ECONNREFUSED' : this.#traits.silence);
+    else if (at === 'silence' && this.#traits.hasSilence) this.#neverConnected(c, 'NETMUX_CONNECT_TIMEOUT');
+    else this.#neverConnected(c, this.#settings.isLocal ? 'ENOENT' : 'ECONNREFUSED');
   }
 
   /** What was asked for meanwhile happens first. */
@@ -279,7 +268,7 @@ export class Reference {
         break;
       case 'reset':
         // A client that finds bytes and a reset behind them may tell of an end only: libuv does.
-        this.#abort(c, c.writing === 'open' && c.delivered === c.seen ? 'reset' : 'any');
+        this.#abort(c, c.writing === 'open' && c.delivered === c.seen && !this.#settings.isLocal ? 'reset' : 'any');
         break;
       case 'remove':
         if (c.isPending) break;

@@ -58,6 +58,8 @@ export interface Settings {
   readonly isInputLimited: boolean;
   /** Whether only one connection is let in at a time. */
   readonly isLimited: boolean;
+  /** Whether all are UNIX sockets, and not TCP. */
+  readonly isLocal: boolean;
 }
 
 export interface Script extends Settings {
@@ -123,6 +125,7 @@ export const script: fc.Arbitrary<Script> = fc
     outbufferPolicy: fc.constantFrom('close' as const, 'drop' as const),
     isInputLimited: fc.boolean(),
     isLimited: fc.integer({ min: 0, max: 3 }).map((one) => one === 3),
+    isLocal: fc.integer({ min: 0, max: 2 }).map((one) => one === 2),
     others: fc.array(step, { maxLength: 25 }),
     arrivals: fc.tuple(...Array.from({ length: CONNECTIONS }, () => fc.nat(5))),
     at,

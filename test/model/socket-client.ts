@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import type { Place } from './surroundings.js';
 import type { Client } from './system.js';
 
 /** A plain socket. It says goodbye only when told: neither the server's FIN nor anything else closes it. */
@@ -22,8 +23,8 @@ export class SocketClient implements Client {
     });
   }
 
-  static async connect(port: number): Promise<SocketClient> {
-    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+  static async connect(place: Place): Promise<SocketClient> {
+    const socket = connect({ ...place, allowHalfOpen: true, noDelay: true });
     const client = new SocketClient(socket);
     await once(socket, 'connect').catch(() => {}); // the server may reset it before it knows that it is connected
     return client;

@@ -1,11 +1,11 @@
 import { type Handle, Mux } from '../../src/index.js';
 import { engines, type SocketEngine } from '../engines.js';
 import { fence } from '../mux/scene.js';
-import type { Traits } from './reference.js';
 import { FOREIGN, type Settings } from './script.js';
 import { SocketClient } from './socket-client.js';
-import { NOBODYS_PORT, type Surroundings } from './surroundings.js';
+import { type Place, placeOf, type Surroundings } from './surroundings.js';
 import { type Client, System } from './system.js';
+import type { Traits } from './traits.js';
 
 /** Longer than any turn takes, on any machine: only who fails waits so long. */
 const PATIENCE_MS = 5_000;
@@ -16,11 +16,12 @@ const FLOOD_BYTES = 8_000_000;
 /** How long it is tried to reach one who never answers. */
 const TRYING_SECONDS = 0.02;
 
-const silence = engines.includes('native') ? 'NETMUX_CONNECT_TIMEOUT' : 'ECONNREFUSED';
+/** Who never answers is a listener of the native engine. */
+const hasSilence = engines.includes('native');
 
 const TRAITS: Readonly<Record<SocketEngine, Traits>> = {
-  native: { floodBytes: FLOOD_BYTES, isFloodFast: false, rejectionsComeAfter: 'batch', canAdd: true, silence },
-  node: { floodBytes: FLOOD_BYTES, isFloodFast: false, rejectionsComeAfter: 'turn', canAdd: false, silence },
+  native: { floodBytes: FLOOD_BYTES, isFloodFast: false, rejectionsComeAfter: 'batch', canAdd: true, hasSilence },
+  node: { floodBytes: FLOOD_BYTES, isFloodFast: false, rejectionsComeAfter: 'turn', canAdd: false, hasSilence },
 };
 
 export class SocketSystem extends System {
@@ -28,29 +29,30 @@ export class SocketSystem extends System {
   protected readonly mux: Mux;
   readonly #surroundings: Surroundings;
   readonly #clients: SocketClient[] = [];
-  #port = 0;
+  #place: Place;
 
   private constructor(engine: SocketEngine, settings: Settings, surroundings: Surroundings) {
     super();
     this.traits = TRAITS[engine];
     this.#surroundings = surroundings;
+    this.#place = surroundings.freePlace();
     this.mux = new Mux({ engine, ...this.options(settings) });
     this.mux.setCallbackObject(this.callbacks());
   }
 
   static async open(engine: SocketEngine, settings: Settings, surroundings: Surroundings): Promise<SocketSystem> {
     const system = new SocketSystem(engine, settings, surroundings);
-    system.listener = await system.mux.listen({ host: '127.0.0.1', port: 0 }).ready;
-    system.#port = system.listener.localPort as number;
+    system.listener = await system.mux.listen(system.#place).ready;
+    system.#place = placeOf(system.listener);
     system.mux.loop().catch(() => {});
     return system;
   }
 
   protected async connect(): Promise<Client> {
-    return this.#known(await SocketClient.connect(this.#port));
+    return this.#known(await SocketClient.connect(this.#place));
   }
 
-  protected async open(connection: number, at: string): Promise<{ make(): Handle; client(): Promise<Client> }> {
+  protected async open(connection: number, at: 'listener' | 'nobody' | 'silence'): Promise<{ make(): Handle; client(): Promise<Client> }> {
     const { mux } = this;
     const surroundings = this.#surroundings;
     if (connection === FOREIGN && this.traits.canAdd) {
@@ -58,9 +60,9 @@ export class SocketSystem extends System {
       this.#known(client);
       return { make: () => mux.add(descriptor)!, client: async () => client };
     }
-    const port = { listener: surroundings.port, nobody: NOBODYS_PORT, silence: surroundings.silentPort }[at] ?? NOBODYS_PORT;
+    const place = { listener: surroundings.listeners, nobody: surroundings.nobodys, silence: surroundings.silent }[at];
     return {
-      make: () => mux.connect({ host: '127.0.0.1', port, ...(at === 'silence' && { timeout: TRYING_SECONDS }) }),
+      make: () => mux.connect({ ...place, ...(at === 'silence' && { timeout: TRYING_SECONDS }) }),
       client: async () => this.#known(await surroundings.accept()),
     };
   }

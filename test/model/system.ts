@@ -3,8 +3,8 @@ import { closeSync } from 'node:fs';
 import type { Handle, Listener, Mux, MuxCallbacks, MuxOptions, MuxStats } from '../../src/index.js';
 import { ask } from './ask.js';
 import { type Plan, Plans, Trace } from './plans.js';
-import type { Traits } from './reference.js';
 import { type Action, bytesFrom, type Callback, CONNECTIONS, INBUFFER_BYTES, type Settings, type Step, WRITTEN_BYTES } from './script.js';
+import type { Traits } from './traits.js';
 
 /** Who sits at the other end. */
 export interface Client {
