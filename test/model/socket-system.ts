@@ -16,7 +16,9 @@ const FLOOD_BYTES = 8_000_000;
 /** How long it is tried to reach one who never answers. */
 const TRYING_SECONDS = 0.02;
 
-const silence = engines.includes('native') ? 'NETMUX_CONNECT_TIMEOUT' : 'ECONNREFUSED';
+/** Without the native engine nobody can be made who is silent: a closed port stands for him, which refuses, however late that is seen. */
+const isSilencePossible = engines.includes('native');
+const silence = isSilencePossible ? 'NETMUX_CONNECT_TIMEOUT' : 'ECONNREFUSED';
 
 const TRAITS: Readonly<Record<SocketEngine, Traits>> = {
   native: { floodBytes: FLOOD_BYTES, isFloodFast: false, rejectionsComeAfter: 'batch', canAdd: true, silence },
@@ -60,7 +62,7 @@ export class SocketSystem extends System {
     }
     const port = { listener: surroundings.port, nobody: NOBODYS_PORT, silence: surroundings.silentPort }[at] ?? NOBODYS_PORT;
     return {
-      make: () => mux.connect({ host: '127.0.0.1', port, ...(at === 'silence' && { timeout: TRYING_SECONDS }) }),
+      make: () => mux.connect({ host: '127.0.0.1', port, ...(at === 'silence' && isSilencePossible && { timeout: TRYING_SECONDS }) }),
       client: async () => this.#known(await surroundings.accept()),
     };
   }
