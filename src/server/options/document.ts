@@ -46,6 +46,7 @@ digits is the character of that code: \`%20\` is a blank. Texts in lists, and th
 
 A name, then blanks, \`=\` or \`:\`, then the value up to the end of the line without blanks around it. Quotes are part of the value. A \`#\` begins a comment, \`\\#\` is one. Blank
 lines and \`[sections]\` are passed over; so is, with a warning, an option without a value: a flag is \`background 1\`. \`--\` before the name is allowed. There are no includes.
+A file may have up to 16 MiB.
 `;
 
 /** docs/options.md. */
