@@ -206,7 +206,7 @@ export abstract class ConfiguredServer<Client, Options extends ServerOptions> ex
   }
 
   /** @internal Who has got what `run()` got, for messages. */
-  protected get optionTaker(): OptionTaker {
+  get optionTaker(): OptionTaker {
     return { name: 'run()' };
   }
 

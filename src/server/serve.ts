@@ -112,7 +112,7 @@ function checkServed(given: unknown): void {
 function fromObject<Client extends MultiplexClient<Logging>>(object: ServeOptions<Client>) {
   const called: readonly string[] = [...CALLBACK_NAMES, ...hookNames(MultiplexServer)];
   class ServedObject extends MultiplexServer<Client> {
-    protected override get optionTaker(): OptionTaker {
+    override get optionTaker(): OptionTaker {
       return { name: 'serve()', members: ['Client', ...called] };
     }
   }
