@@ -4,7 +4,7 @@
 // Beside it lies compile_commands.json, which clangd finds by .clangd.
 import { mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseCommandLine } from './command-line.mjs';
 import { findNodeDir, root, run } from './toolchain.mjs';
 
 const BUILD_TIMEOUT_MS = 15 * 60_000;
@@ -19,7 +19,9 @@ const RUN_TIME = {
   undefined: { library: 'libubsan.so', settings: ['UBSAN_OPTIONS=print_stacktrace=1'] },
 };
 
-const { values } = parseArgs({ options: { sanitize: { type: 'string', default: '' }, faults: { type: 'boolean', default: false } } });
+const { values } = parseCommandLine(import.meta.url, {
+  options: { sanitize: { type: 'string', default: '' }, faults: { type: 'boolean', default: false } },
+});
 const sanitizers = values.sanitize.split(',').filter(Boolean);
 const unknown = sanitizers.filter((name) => !Object.hasOwn(RUN_TIME, name));
 if (unknown.length > 0) fail(`no such sanitizer: ${unknown.join(', ')}; there are ${Object.keys(RUN_TIME).join(', ')}`);

@@ -31,6 +31,9 @@ const DEFERRED_OF_NODE = new Set(['net', 'dgram', 'worker_threads', 'dns/promise
 const isDeferred = (module) =>
   DEFERRED_OF_NODE.has(module.replace(/^node:/, '')) || DEFERRED.some(({ name }) => module.endsWith(`/${name}.cjs`));
 
+/** From TypeScript 6 on, a project that does not list `types` sees only what its files and their imports ask for. */
+const NODE_TYPES = '/// <reference types="node" />\n';
+
 const HASHBANG = /^#!.*\n/;
 
 /** Writes dist/. What has not changed keeps its time, so that nobody builds anew for it; what is not made any more goes. */
@@ -130,6 +133,6 @@ function* declarations(entries) {
   yield ['types/package.json', `${JSON.stringify({ type: 'commonjs' })}\n`];
   for (const { name, source } of entries) {
     const types = relative(dirname(name), `types/${source}.js`);
-    for (const ending of ['.d.ts', '.d.cts']) yield [`${name}${ending}`, `export * from './${types}';\n`];
+    for (const ending of ['.d.ts', '.d.cts']) yield [`${name}${ending}`, `${NODE_TYPES}export * from './${types}';\n`];
   }
 }

@@ -3,8 +3,8 @@
 // Each has to be for the platform that its place says, to ask for no younger C or C++ library than we promise, and to be hardened.
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { nativeSources } from './build-native.mjs';
+import { parseCommandLine } from './command-line.mjs';
 import { readMachO } from './mach-o.mjs';
 import { PLATFORMS, prebuiltFileOf } from './platforms.mjs';
 import { root, run } from './toolchain.mjs';
@@ -39,7 +39,9 @@ const MAX_BYTES = 256 * 1024;
 const MACHINES = { x64: 'Advanced Micro Devices X86-64', arm64: 'AArch64' };
 const MACH_O_CPUS = { x64: 0x01000007, arm64: 0x0100000c };
 
-const { values } = parseArgs({ options: { all: { type: 'boolean', default: false }, in: { type: 'string', default: root } } });
+const { values } = parseCommandLine(import.meta.url, {
+  options: { all: { type: 'boolean', default: false }, in: { type: 'string', default: root } },
+});
 const problems = [];
 let checked = 0;
 for (const platform of Object.keys(PLATFORMS)) {

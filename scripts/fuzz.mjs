@@ -8,7 +8,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseCommandLine } from './command-line.mjs';
 import { HOSTILE } from './native-sources.mjs';
 import { root, run } from './toolchain.mjs';
 
@@ -38,7 +38,7 @@ const GRACE_MS = 5 * 60_000;
 /** The fewest inputs that reach as many branches; not as often, which would keep hundreds. */
 const FEWEST = ['-set_cover_merge=1', '-use_counters=0'];
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = parseCommandLine(import.meta.url, {
   options: { seconds: { type: 'string', default: '10' }, minimise: { type: 'boolean', default: false } },
   allowPositionals: true,
 });

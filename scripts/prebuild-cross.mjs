@@ -3,8 +3,8 @@
 // Linked against the symbols of glibc 2.28, a binary asks for nothing younger, whatever the machine has.
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { readBinding } from './binding.mjs';
+import { parseCommandLine } from './command-line.mjs';
 import { PLATFORMS, prebuiltFileOf } from './platforms.mjs';
 import { findNodeDir, root } from './toolchain.mjs';
 import { zig } from './zig.mjs';
@@ -28,7 +28,7 @@ const MAC_FLAGS = [
 ];
 const MAC_LINK_FLAGS = ['-O', 'ReleaseFast', '-fstrip', '-dead_strip', '-fno-compiler-rt', '-fallow-shlib-undefined', '-lc'];
 
-const { positionals } = parseArgs({ allowPositionals: true });
+const { positionals } = parseCommandLine(import.meta.url, { allowPositionals: true });
 const unknown = positionals.filter((name) => !(name in PLATFORMS));
 if (unknown.length > 0) fail(`no such platform: ${unknown.join(', ')}; there are ${Object.keys(PLATFORMS).join(', ')}`);
 if (process.platform !== 'linux' || process.arch !== 'x64') fail('the cross compiler is for linux-x64');

@@ -6,11 +6,11 @@
 // Each part ends with one line: its name, its figure, its verdict.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parseCommandLine } from './command-line.mjs';
 import { parts } from './deep-parts.mjs';
 import { root } from './toolchain.mjs';
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = parseCommandLine(import.meta.url, {
   options: {
     seconds: { type: 'string', default: '600' },
     seeds: { type: 'string', default: '1,2,3,4,5' },

@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parseCommandLine } from './command-line.mjs';
 import { HOSTILE, REACTOR } from './native-sources.mjs';
 import { root, run } from './toolchain.mjs';
 
@@ -45,7 +45,7 @@ const RUN_TIMEOUT_MS = process.env.NETMUX_FAULT_SEEDS === undefined ? 180_000 : 
 const PLAYED_TIMEOUT_MS = 30 * 60_000;
 const VALGRIND = ['valgrind', '--quiet', '--error-exitcode=99', '--leak-check=full'];
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = parseCommandLine(import.meta.url, {
   options: { sanitize: { type: 'string' }, valgrind: { type: 'boolean', default: false }, emulator: { type: 'string' } },
   allowPositionals: true,
 });

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { type Check, capacityOf, checksOf } from './checks.js';
 import { CommandFailure, FAILED, MISUSED } from './failure.js';
 import { type Machine, readMachine } from './machine.js';
+import { print } from './print.js';
 import { packageVersion } from './version.js';
 
 /** Who takes the trouble to ask wants some thousands. */
@@ -41,7 +42,7 @@ export function doctor(words: readonly string[]): void {
   const checks = checksOf(machine, wanted);
   const { connections: carries, limit } = capacityOf(checks);
   const report: Report = { netmux: packageVersion(), machine, wanted, carries, limit, fit: carries >= wanted, checks };
-  process.stdout.write(json ? `${JSON.stringify(report, undefined, 2)}\n` : reportText(report));
+  print(json ? `${JSON.stringify(report, undefined, 2)}\n` : reportText(report));
   if (!report.fit) process.exitCode = FAILED;
 }
 

@@ -6,6 +6,7 @@ import { runProgram, servableFrom } from '../server/serve.js';
 import { doctor } from './doctor.js';
 import { CommandFailure, FAILED, MISUSED } from './failure.js';
 import { complaint, loadDefaultExport } from './load-module.js';
+import { print } from './print.js';
 import { serverHelp } from './server-help.js';
 import { packageVersion } from './version.js';
 
@@ -32,8 +33,8 @@ command(process.argv.slice(2)).catch((error: Error) => {
 });
 
 async function command([name, ...words]: readonly string[]): Promise<void> {
-  if (name === '--help' || name === '-h' || (name === 'doctor' && asksForHelp(words))) process.stdout.write(USAGE);
-  else if (name === '--version' || name === '-v') process.stdout.write(`${packageVersion()}\n`);
+  if (name === '--help' || name === '-h' || (name === 'doctor' && asksForHelp(words))) print(USAGE);
+  else if (name === '--version' || name === '-v') print(`${packageVersion()}\n`);
   else if (name === 'doctor') doctor(words);
   else if (name === undefined || name === '') throw new CommandFailure(MISUSED, 'which module? (netmux --help)');
   else if (name.startsWith('-')) throw new CommandFailure(MISUSED, `${name}: options of a server stand behind its module (netmux --help)`);
@@ -48,7 +49,7 @@ async function runModule(name: string, words: readonly string[]): Promise<void> 
     throw new CommandFailure(FAILED, `${name}: there is no default export: a class of servers, a server, or an object for serve()`);
   }
   const servable = servableOf(exported, name);
-  if (asksForHelp(words)) process.stdout.write(serverHelp(name, servable));
+  if (asksForHelp(words)) print(serverHelp(name, servable));
   else await runProgram(servable, { argv: words }).catch(() => {}); // it was told
 }
 

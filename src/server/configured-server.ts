@@ -7,7 +7,7 @@ import { type LogFailure, ServerLog } from './log/log.js';
 import { StandardErrorTarget } from './log/standard-error.js';
 import type { OptionTable } from './options/option-row.js';
 import type { ServerOptions } from './options/server-options.js';
-import { collectOptions, tableWith } from './options/sources.js';
+import { collectOptions, type OptionTaker, tableWith } from './options/sources.js';
 import type { ServerSettings } from './options/table.js';
 import { DEFAULT_PORT } from './ports.js';
 
@@ -205,6 +205,11 @@ export abstract class ConfiguredServer<Client, Options extends ServerOptions> ex
     return this.#control;
   }
 
+  /** @internal Who has got what `run()` got, for messages. */
+  get optionTaker(): OptionTaker {
+    return { name: 'run()' };
+  }
+
   /** Takes what `run()` got. */
   protected runWith({ argv, signal, ...options }: Options & RunControl): void {
     this.#control = { ...this.#control, ...(argv && { argv }), ...(signal && { signal }) };
@@ -232,6 +237,7 @@ export abstract class ConfiguredServer<Client, Options extends ServerOptions> ex
       constructed: this.#constructed,
       argv: this.#control.argv ?? [],
       run: this.#given,
+      runTaker: this.optionTaker,
       defaults: this.default_values(),
       own: this.options(),
     });

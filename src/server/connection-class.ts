@@ -1,3 +1,4 @@
+import { NetmuxTypeError, shown } from '../errors.js';
 import type { Handle } from '../mux/handle.js';
 import { isThenable } from '../mux/thenable.js';
 import { type Logging, MultiplexClient } from './client.js';
@@ -19,6 +20,21 @@ interface Surroundings {
 
 interface Class {
   readonly prototype: object;
+}
+
+/**
+ * A class of clients is known by its members: a program that installs netmux for itself extends a class of its own.
+ * @param Client what a server has under that name
+ * @throws NetmuxTypeError where it cannot stand for connections
+ */
+export function checkClientClass(Client: unknown): void {
+  if (Client === undefined) return;
+  const prototype: unknown = typeof Client === 'function' ? Client.prototype : undefined;
+  const isClass = typeof prototype === 'object' && prototype !== null;
+  if (isClass && Object.getOwnPropertyNames(MultiplexClient.prototype).every((name) => name in prototype)) return;
+  throw new NetmuxTypeError(
+    `Client must be a class that extends MultiplexClient${typeof Client === 'function' ? '' : `, not ${shown(Client)}`}`,
+  );
 }
 
 type Callback = (this: object, ...values: unknown[]) => unknown;

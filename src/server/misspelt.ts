@@ -6,6 +6,11 @@ interface Class {
   readonly prototype: object;
 }
 
+/** @param Library the class that all classes of servers inherit from */
+export function hookNames(Library: Class): string[] {
+  return ['run_dequeue', ...namesBetween(Library.prototype, Object.prototype).filter((name) => name.endsWith('_hook'))];
+}
+
 /**
  * What an application's classes have that looks like a callback or a hook, and is none: it is never called, and nothing else says so.
  * @param Library the class that all classes of servers inherit from
@@ -13,7 +18,7 @@ interface Class {
  */
 export function misspeltMethods(serverClass: Class, Client: Class | undefined, Library: Class): string[] {
   const members = namesBetween(Library.prototype, Object.prototype);
-  const hooks = ['run_dequeue', ...members.filter((name) => name.endsWith('_hook'))];
+  const hooks = hookNames(Library);
   const ofServer = namesBetween(serverClass.prototype, Library.prototype).filter((name) => !members.includes(name));
   const ofClient = Client === undefined ? [] : namesBetween(Client.prototype, MultiplexClient.prototype);
   const warnings: string[] = [];

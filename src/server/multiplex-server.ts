@@ -12,7 +12,7 @@ import { Binding } from './binding.js';
 import { BoundSockets } from './bound-sockets.js';
 import type { Logging, MultiplexClient } from './client.js';
 import { ConfiguredServer, type RunControl } from './configured-server.js';
-import { type ClientClass, connectionClass } from './connection-class.js';
+import { type ClientClass, checkClientClass, connectionClass } from './connection-class.js';
 import { Daemon } from './daemon/daemon.js';
 import { takeOverHup } from './daemon/own-command.js';
 import { setSurroundings } from './daemon/surroundings.js';
@@ -146,6 +146,7 @@ export class MultiplexServer<
 
   /** Reads the options, and checks what can be checked before anything is done. */
   override configure(): void | Promise<void> {
+    checkClientClass(this.Client);
     super.configure();
     this.checked('port', () => checkPorts(parsePorts(this.server)));
     this.#daemon!.configure(this.server, (option, check) => this.checked(option, check));

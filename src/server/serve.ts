@@ -1,12 +1,14 @@
 import { NetmuxTypeError, shown } from '../errors.js';
-import type { MuxCallbacks } from '../mux/callbacks.js';
+import { CALLBACK_NAMES, type MuxCallbacks } from '../mux/callbacks.js';
 import type { Logging, MultiplexClient } from './client.js';
 import type { RunControl } from './configured-server.js';
 import type { ClientClass } from './connection-class.js';
 import type { ServerHooks } from './hooks.js';
+import { hookNames } from './misspelt.js';
 import { MultiplexServer } from './multiplex-server.js';
 import type { OptionTable } from './options/option-row.js';
 import type { ServerOptions } from './options/server-options.js';
+import type { OptionTaker } from './options/sources.js';
 
 /** The callbacks of a server that is an object; `this` stands for the client. */
 type Callbacks<Client extends MultiplexClient<Logging>> = Pick<MultiplexServer<Client>, keyof MuxCallbacks>;
@@ -58,7 +60,7 @@ export interface Servable {
  * `handle_signals` is false, and turns a fatal error into a line on stderr and the exit code 1.
  *
  * @returns the server, at once: `ready` tells when it serves, `close()` ends it
- * @throws NetmuxTypeError for what is no such object
+ * @throws NetmuxTypeError for what is no such object, and for a callback or a hook that is no function
  */
 export function serve<Client extends MultiplexClient<Logging> = MultiplexClient>(server: ServeOptions<Client>): MultiplexServer<Client> {
   checkServed(server);
@@ -108,11 +110,18 @@ function checkServed(given: unknown): void {
 }
 
 function fromObject<Client extends MultiplexClient<Logging>>(object: ServeOptions<Client>) {
-  class ServedObject extends MultiplexServer<Client> {}
+  const called: readonly string[] = [...CALLBACK_NAMES, ...hookNames(MultiplexServer)];
+  class ServedObject extends MultiplexServer<Client> {
+    override get optionTaker(): OptionTaker {
+      return { name: 'serve()', members: ['Client', ...called] };
+    }
+  }
   const options: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(object)) {
     const isMethod = typeof value === 'function' && (name.startsWith('mux_') || name in ServedObject.prototype || name === 'run_dequeue');
     if (isMethod) Object.defineProperty(ServedObject.prototype, name, { value, writable: true, configurable: true });
+    else if (value !== undefined && called.includes(name))
+      throw new NetmuxTypeError(`serve: ${name} must be a function, not ${shown(value)}`);
     else if (name !== 'Client' && value !== undefined) options[name] = value;
   }
   const server = new ServedObject();

@@ -1,5 +1,5 @@
 /** The `netmux` command with a module that it can run. */
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -52,6 +52,22 @@ describe('the netmux command', () => {
     const [port, words] = (await netmux.line('listening')).split(' ');
     expect(words).toBe('one,two');
     await (await Peer.connect(Number(port))).expect('from the file\n');
+  });
+
+  it.each([[['--help']], [['--version']], [['doctor', '--connections=1']], [[modulePath('greeter.mjs'), '--help']]])(
+    'is content with a reader that has gone: %s',
+    async (words) => {
+      const netmux = startCommand(words);
+      netmux.process.stdout!.destroy();
+      expect(await netmux.ending()).toMatchObject({ code: 0, stderr: '' });
+    },
+  );
+
+  it.skipIf(process.platform !== 'linux')('says in one line that there is no room for what it was asked for', async () => {
+    const full = openSync('/dev/full', 'w');
+    onTestFinished(() => closeSync(full));
+    const { code, stderr } = await startCommand(['--help'], { stdio: ['ignore', full, 'pipe'] }).ending();
+    expect({ code, stderr }).toEqual({ code: 1, stderr: 'netmux: standard output: ENOSPC: no space left on device, write\n' });
   });
 
   it('lists the options of the module’s server, its own and its defaults included', async () => {

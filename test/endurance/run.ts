@@ -1,6 +1,6 @@
 /**
- * `npm run test:endurance -- [NAME …] [--only=NAME,NAME] [--long] [--engine=node] [--seconds=N] [--patience=N] [--keep]`: attacks servers,
- * one after the other, a line for each, and goes on behind one that has failed. With more than one the last line sums them up.
+ * `npm run test:endurance`: attacks servers, one after the other, a line for each, and goes on behind one that has failed. With more than
+ * one the last line sums them up.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,25 +16,31 @@ const ATTACK = fileURLToPath(new URL('attack.js', import.meta.url));
 const SHORT_PATIENCE_SECONDS = 100;
 const LONG_PATIENCE_SECONDS = 1800;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    long: { type: 'boolean', default: false },
-    keep: { type: 'boolean', default: false },
-    only: { type: 'string', default: '' },
-    engine: { type: 'string', default: 'native' },
-    seconds: { type: 'string' },
-    patience: { type: 'string' },
-  },
-});
+const USAGE = `npm run test:endurance -- [NAME]... [options]
+  NAME             an attack; all of them unless named
+  --only=NAME,…    the same in one word
+  --long           judges times and memory, too; on a quiet machine, half an hour for all
+  --engine=NAME    what the servers run on: native (default) or node
+  --seconds=N      how long the attack goes on (default: each its own time)
+  --patience=N     after how many seconds one hangs (default ${SHORT_PATIENCE_SECONDS}, with --long ${LONG_PATIENCE_SECONDS})
+  --keep           keeps the results, of which node scripts/reliability.mjs makes RELIABILITY.md
+  --help           this text
+Attacks:
+${programs.map(({ name, shows }) => `  ${name.padEnd(18)} ${shows}`).join('\n')}`;
+
+const { values, positionals } = parseCommandLine();
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
 const { long, keep, engine } = values;
 const seconds = numberOf('seconds', values.seconds);
 const patience = numberOf('patience', values.patience) ?? (long ? LONG_PATIENCE_SECONDS : SHORT_PATIENCE_SECONDS) + (seconds ?? 0);
-if (engine !== 'native' && engine !== 'node') refuse('--engine=native or --engine=node');
+if (engine !== 'native' && engine !== 'node') refuse(`--engine=${engine}: there are native and node`);
 const names = [...positionals, ...values.only.split(',').filter((name) => name !== '')];
 for (const name of names) {
   if (!programs.some((program) => program.name === name))
-    refuse(`${name}? There are ${programs.map((program) => program.name).join(', ')}`);
+    refuse(`no such attack: ${name}; there are ${programs.map((program) => program.name).join(', ')}`);
 }
 
 /** The attack under way: the leader of a group that holds all that it has started. */
@@ -55,14 +61,33 @@ for (const program of programs.filter(({ name }) => names.length === 0 || names.
 if (outcomes.length > 1) console.log(summary());
 process.exit(outcomes.some(({ verdict }) => verdict === 'FAILED') ? 1 : 0);
 
+function parseCommandLine() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        long: { type: 'boolean', default: false },
+        keep: { type: 'boolean', default: false },
+        only: { type: 'string', default: '' },
+        engine: { type: 'string', default: 'native' },
+        seconds: { type: 'string' },
+        patience: { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    return refuse((error as Error).message.split('. ')[0] ?? '');
+  }
+}
+
 function numberOf(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const number = Number(text);
-  return number > 0 ? number : refuse(`--${name}=${text}`);
+  return number > 0 ? number : refuse(`--${name}=${text}: must be a number above 0`);
 }
 
 function refuse(what: string): never {
-  console.error(`unknown: ${what}`);
+  console.error(`${what} (--help)`);
   process.exit(2);
 }
 

@@ -44,4 +44,14 @@ export const KEPT: readonly Script[] = [
       { server: ['remove'], to: 0 },
     ],
   },
+  // A refusal that is seen late, behind what a long turn has written: where nobody silent can be made, the time to connect was over first.
+  {
+    ...PLAIN,
+    steps: [
+      { open: 3, at: 'silence', orders: ['flood', 'write'] },
+      { open: 2, at: 'silence', orders: ['flood', 'write'] },
+      { client: 1, does: 'connect' },
+      { client: 0, does: 'connect' },
+    ],
+  },
 ];

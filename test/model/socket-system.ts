@@ -16,7 +16,7 @@ const FLOOD_BYTES = 8_000_000;
 /** How long it is tried to reach one who never answers. */
 const TRYING_SECONDS = 0.02;
 
-/** Who never answers is a listener of the native engine. */
+/** Without the native engine nobody can be made who is silent: nobody at all stands for him, who refuses, however late that is seen. */
 const hasSilence = engines.includes('native');
 
 const TRAITS: Readonly<Record<SocketEngine, Traits>> = {
@@ -62,7 +62,7 @@ export class SocketSystem extends System {
     }
     const place = { listener: surroundings.listeners, nobody: surroundings.nobodys, silence: surroundings.silent }[at];
     return {
-      make: () => mux.connect({ ...place, ...(at === 'silence' && { timeout: TRYING_SECONDS }) }),
+      make: () => mux.connect({ ...place, ...(at === 'silence' && hasSilence && { timeout: TRYING_SECONDS }) }),
       client: async () => this.#known(await surroundings.accept()),
     };
   }

@@ -1,5 +1,5 @@
 /** What options become: which source goes first, what a value is turned into, and what an error says. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -264,6 +264,12 @@ describe('the place of an error', () => {
     [folder, 'illegal operation on a directory'],
   ])('a configuration file that cannot be read: %s', (path, reason) => {
     expect(complaintOf({ argv: ['--conf_file', path] })).toBe(`--conf_file: Couldn't open conf "${path}" [${reason}]`);
+  });
+
+  it.skipIf(!existsSync('/dev/zero'))('a configuration file without an end', () => {
+    expect(complaintOf({ argv: ['--conf_file', '/dev/zero'] })).toBe(
+      '--conf_file: Couldn\'t open conf "/dev/zero" [it is longer than 16 MiB]',
+    );
   });
 
   it.each([5, null, 'port=1', () => {}])('%s in place of options', (run) => {

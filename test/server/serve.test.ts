@@ -76,7 +76,12 @@ describeEngines('serve()', (engine) => {
   });
 
   it.each([
-    ['unknown option', 'option bogus given to run(): unknown option\n'],
+    ['unknown option', 'option bogus given to serve(): unknown option\n'],
+    ['misspelt option', 'option prot given to serve(): unknown option (did you mean port?)\n'],
+    ['misspelt hook', 'option post_bind_hok given to serve(): unknown option (did you mean post_bind_hook?)\n'],
+    ['misspelt class', 'option Cleint given to serve(): unknown option (did you mean Client?)\n'],
+    ['foreign class', 'Client must be a class that extends MultiplexClient\n'],
+    ['no class', 'Client must be a class that extends MultiplexClient, not 5\n'],
     ['thrown', 'no data base\n'],
   ])('turns a fatal error (%s) into one line and exit code 1', async (what, text) => {
     const { code, stderr } = await startProgram(engine, 'serve', [what]).ending();
@@ -90,6 +95,10 @@ describeEngines('serve()', (engine) => {
     ['a server', new MultiplexServer(), 'not a server: call its run()'],
   ])('refuses %s at once', (_, given, reason) => {
     expect(() => serve(given as ServeOptions)).toThrow(`serve: options and callbacks in one object are needed, ${reason}`);
+  });
+
+  it.each(['mux_input', 'post_bind_hook', 'run_dequeue'])('refuses %s that is no function at once', (name) => {
+    expect(() => serve({ [name]: 5 } as ServeOptions)).toThrow(`serve: ${name} must be a function, not 5`);
   });
 
   it('does not repeat what the log has shown on stderr', async () => {

@@ -1,9 +1,14 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
 import type { NetmuxError } from '../../errors.js';
 import { badOption, decoded, type GivenOption, type SourceReading, unknownOption } from './given-option.js';
 import type { OptionTable } from './option-row.js';
 import { shown, shownName } from './option-types.js';
+
+/** Hundreds of thousands of access rules; what is longer is something else, a device that never ends among it. */
+const MAX_MEBIBYTES = 16;
+
+const CHUNK_BYTES = 65_536;
 
 /**
  * @param place of the option that named the file
@@ -12,13 +17,31 @@ import { shown, shownName } from './option-types.js';
 export function readConfFile(file: string, table: OptionTable, place: string): SourceReading {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readText(file);
   } catch (error) {
     const { errno, message } = error as NodeJS.ErrnoException;
     const reason = errno === undefined ? message : (getSystemErrorMap().get(errno)?.[1] ?? message);
     throw badOption(place, `Couldn't open conf ${shown(file)} [${reason}]`, { cause: error });
   }
   return parseConf(text, file, table);
+}
+
+/** Also of a pipe, whose length nobody knows before. */
+function readText(file: string): string {
+  const descriptor = openSync(file, 'r');
+  try {
+    const chunks: Buffer[] = [];
+    for (let total = 0; ; ) {
+      const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+      const count = readSync(descriptor, chunk);
+      if (count === 0) return Buffer.concat(chunks).toString('utf8');
+      chunks.push(chunk.subarray(0, count));
+      total += count;
+      if (total > MAX_MEBIBYTES * 1_048_576) throw new Error(`it is longer than ${MAX_MEBIBYTES} MiB`);
+    }
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /**

@@ -20,7 +20,7 @@ Lists of several sources are not joined: the whole list of the first source coun
 and of other options the last value counts. An empty text for a text or a path takes back what a later source says.
 
 What is not known, or not allowed, is an error before anything is bound or written. Its message is one line, which begins with the place: \`server.conf:12: port: …\`,
-\`--port: …\`, \`option port given to run(): …\`. With \`ignore_unknown\`, options that nobody knows are passed over. A server declares options of its own in \`options()\`, in the
+\`--port: …\`, \`option port given to run(): …\`, or \`serve()\`. With \`ignore_unknown\`, options that nobody knows are passed over. A server declares options of its own in \`options()\`, in the
 form of this table; they are checked, and shown by \`--help\`, like all others.
 
 In text, flags are \`1\`, \`true\`, \`yes\`, \`on\` and \`0\`, \`false\`, \`no\`, \`off\`. In texts of the command line, of the configuration file and of \`run()\`, \`%\` with two hexadecimal
@@ -46,6 +46,7 @@ digits is the character of that code: \`%20\` is a blank. Texts in lists, and th
 
 A name, then blanks, \`=\` or \`:\`, then the value up to the end of the line without blanks around it. Quotes are part of the value. A \`#\` begins a comment, \`\\#\` is one. Blank
 lines and \`[sections]\` are passed over; so is, with a warning, an option without a value: a flag is \`background 1\`. \`--\` before the name is allowed. There are no includes.
+A file may have up to 16 MiB.
 `;
 
 /** docs/options.md. */

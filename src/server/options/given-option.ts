@@ -26,10 +26,13 @@ export function badOption(place: string, complaint: string, options?: ErrorOptio
   return new NetmuxError('NETMUX_BAD_OPTION', `${place}: ${complaint}`, options);
 }
 
-/** @param prefix what stands before names where the unknown one stands: `--` */
-export function unknownOption(name: string, table: OptionTable, prefix = ''): string {
+/**
+ * @param prefix what stands before names where the unknown one stands: `--`
+ * @param others names that are known there, too, and are no options
+ */
+export function unknownOption(name: string, table: OptionTable, prefix = '', others: readonly string[] = []): string {
   const known = Object.keys(table).filter((candidate) => table[candidate]!.perlOnly === undefined);
-  const meant = nearestName(name, known);
+  const meant = nearestName(name, [...known, ...others]);
   return meant === undefined ? 'unknown option' : `unknown option (did you mean ${prefix}${meant}?)`;
 }
 

@@ -14,10 +14,20 @@ export interface OptionSources<Own extends OptionTable = Record<never, never>> {
   readonly argv?: readonly string[];
   /** What `run()` got: an object, or a list of pairs. */
   readonly run?: object | readonly unknown[];
+  /** Who got it, where that was not the program's own call of `run()`. */
+  readonly runTaker?: OptionTaker;
   /** What `default_values()` returns; the configuration file goes before it. */
   readonly defaults?: object;
   /** The program's own options, in the form of the server's. */
   readonly own?: Own;
+}
+
+/** Who takes options in an object, as messages have it. */
+export interface OptionTaker {
+  /** How a program calls it: `serve()`. */
+  readonly name: string;
+  /** What may stand beside the options, and is meant where a name is near to it. */
+  readonly members?: readonly string[];
 }
 
 export interface CollectedOptions<Own extends OptionTable = Record<never, never>> {
@@ -57,13 +67,14 @@ export function collectOptions<const Own extends OptionTable = Record<never, nev
     return acceptedOptions(reading.given, table, warnings);
   };
 
+  const { run, runTaker = { name: 'run()' } } = sources;
   const commandLine = readArguments(sources.argv ?? [], table);
   const inCode = [
-    accept(readObject(sources.constructed, table, 'the constructor')),
+    accept(readObject(sources.constructed, table, { name: 'the constructor' })),
     accept(commandLine),
-    accept(Array.isArray(sources.run) ? readPairs(sources.run, table, 'run()') : readObject(sources.run, table, 'run()', decoded)),
+    accept(Array.isArray(run) ? readPairs(run, table, runTaker.name) : readObject(run, table, runTaker, decoded)),
   ];
-  const defaults = accept(readObject(sources.defaults, table, 'default_values()'));
+  const defaults = accept(readObject(sources.defaults, table, { name: 'default_values()' }));
   const confFile = firstOf([...inCode, defaults], 'conf_file')?.at(-1);
   const file = confFile?.value ? [accept(readConfFile(String(confFile.value), table, confFile.place))] : [];
 
@@ -90,16 +101,16 @@ export function tableWith(own: OptionTable = {}): OptionTable {
 }
 
 /** @param read what is done with a text that stands alone */
-function readObject(options: unknown, table: OptionTable, source: string, read = (text: string) => text): SourceReading {
+function readObject(options: unknown, table: OptionTable, taker: OptionTaker, read = (text: string) => text): SourceReading {
   if (options === undefined) return { given: [], unknown: [], warnings: [] };
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw badOption(source, `options are an object, not ${shown(options)}`);
+    throw badOption(taker.name, `options are an object, not ${shown(options)}`);
   }
   const given: GivenOption[] = [];
   const unknown: NetmuxError[] = [];
   for (const [name, value] of Object.entries(options)) {
-    const place = `option ${shownName(name)} given to ${source}`;
-    if (!Object.hasOwn(table, name)) unknown.push(badOption(place, unknownOption(name, table)));
+    const place = `option ${shownName(name)} given to ${taker.name}`;
+    if (!Object.hasOwn(table, name)) unknown.push(badOption(place, unknownOption(name, table, '', taker.members)));
     else if (value !== undefined) given.push({ name, value: typeof value === 'string' ? read(value) : value, place });
   }
   return { given, unknown, warnings: [] };

@@ -15,6 +15,21 @@ switch (process.argv[2]) {
   case 'unknown option':
     serve({ ...common, bogus: 1 });
     break;
+  case 'misspelt option':
+    serve({ ...common, prot: 1 });
+    break;
+  case 'misspelt hook':
+    serve({ ...common, post_bind_hok() {} });
+    break;
+  case 'misspelt class':
+    serve({ ...common, Cleint: class {} });
+    break;
+  case 'foreign class':
+    serve({ ...common, Client: class {} });
+    break;
+  case 'no class':
+    serve({ ...common, Client: 5 });
+    break;
   case 'thrown':
     serve({
       ...common,
