@@ -7,7 +7,7 @@ import type { System } from './system.js';
 
 /** Plays a script on a system and on the reference. @throws an assertion where they differ */
 export async function play({ steps, ...settings }: Script, system: System): Promise<void> {
-  const reference = new Reference(settings, system.traits);
+  const reference = new Reference(settings, system.traits, () => system.listed());
   const expected = () =>
     reference.connections.map(({ trace, answers, seen, seenOver, ...c }) => {
       const client = canTell(c) ? { seen, ...(c.isClientReading && { over: seenOver }) } : {};

@@ -29,6 +29,7 @@ export class Reference {
   isEnding = false;
   readonly #settings: Settings;
   readonly #traits: Traits;
+  readonly #handles: () => readonly number[];
   readonly #plans = new Plans();
   /** Those that came about, in their order. */
   readonly #arrived: ReferenceConnection[] = [];
@@ -36,9 +37,11 @@ export class Reference {
   #isInBatch = false;
   #isEndDue = false;
 
-  constructor(settings: Settings, traits: Traits) {
+  /** @param handles the connections as `mux.handles()` lists them: an order that is nobody's promise, in which `endLoop` ends them */
+  constructor(settings: Settings, traits: Traits, handles: () => readonly number[]) {
     this.#settings = settings;
     this.#traits = traits;
+    this.#handles = handles;
   }
 
   /** @returns false for a step that makes no sense now: nobody takes it */
@@ -375,7 +378,8 @@ export class Reference {
     if (this.isEnding) return;
     this.isEnding = true;
     for (const c of this.connections) if (c.isPending) this.#abandon(c);
-    for (const c of this.#arrived) if (c.isAlive) this.#finish(c);
+    const listed = this.#handles().map((connection) => this.connections[connection]!);
+    for (const c of [...listed, ...this.#arrived]) if (c.isAlive) this.#finish(c);
   }
 
   /** All that a step has given rise to: output first, then input that waited, timers, and the end of the loop last. */

@@ -102,6 +102,11 @@ export abstract class System {
     return this.mux.stats();
   }
 
+  /** The connections, as they are listed. */
+  listed(): number[] {
+    return this.mux.handles().flatMap((fh) => this.#handles.flatMap((one, connection) => (one === fh ? [connection] : [])));
+  }
+
   /** What is still planned will not happen. */
   forgetPlans(): void {
     this.#plans.clear();
