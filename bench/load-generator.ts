@@ -15,6 +15,8 @@ export interface LoadOptions {
   /** Bytes of a message. */
   readonly size?: number;
   readonly warmupMs?: number;
+  /** The warm-up goes on until so many messages were answered, up to eight times as long. */
+  readonly warmupMessages?: number;
   readonly durationMs?: number;
   /** Length of a further stage, 'counted', behind the measurement. */
   readonly countMs?: number;
@@ -82,6 +84,7 @@ export class LoadGenerator {
     add('in-flight', options.inFlight);
     add('size', options.size);
     add('warmup-ms', options.warmupMs);
+    add('warmup-messages', options.warmupMessages);
     add('duration-ms', options.durationMs);
     add('count-ms', options.countMs);
     add('per-second', options.perSecond);

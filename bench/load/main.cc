@@ -86,13 +86,27 @@ bool Report(Clients& clients, const Window& window) {
   return WaitForLine();
 }
 
+// By how much a warm-up that has not brought its messages yet may exceed its time.
+constexpr int kLongestWarmup = 8;
+
+template <typename Play>
+void WarmUp(const Options& options, const Clients& clients, Play play) {
+  const int64_t latest = Now() + options.warmup_ms * kNsPerMs * kLongestWarmup;
+  const uint64_t wanted = static_cast<uint64_t>(options.warmup_messages);
+  uint64_t before = 0;
+  do {
+    before = clients.tally().messages;
+    play(options.warmup_ms);
+  } while (clients.tally().messages < wanted && clients.tally().messages > before && Now() < latest);
+}
+
 // `run` plays a mode until the time that it is given.
 template <typename Traffic>
 int RunFor(const Options& options, void (Traffic::*run)(int64_t until)) {
   Traffic clients(options);
   if (!clients.Open(options.connections)) return Fail(clients.error());
   const auto play = [&](int duration_ms) { (clients.*run)(Now() + duration_ms * kNsPerMs); };
-  if (options.warmup_ms > 0) play(options.warmup_ms);
+  if (options.warmup_ms > 0) WarmUp(options, clients, play);
   if (!Pause("warm")) return 1;
   const Window window = Measure(clients, [&] { play(options.duration_ms); });
   if (!clients.error().empty()) return Fail(clients.error());

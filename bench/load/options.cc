@@ -16,11 +16,17 @@ struct Number {
 // The upper ends keep every product of two of them (bytes in flight, table sizes) inside 64 bits and the tables inside
 // memory.
 constexpr Number kNumbers[] = {
-    {"connections", &Options::connections, 1, 1 << 20}, {"in-flight", &Options::in_flight, 1, 1024},
-    {"size", &Options::message_bytes, 8, 1 << 20},      {"warmup-ms", &Options::warmup_ms, 0, 600000},
-    {"duration-ms", &Options::duration_ms, 1, 600000},  {"count-ms", &Options::count_ms, 0, 600000},
-    {"per-second", &Options::per_second, 1, 10000000},  {"baseline", &Options::baseline, 0, 1 << 20},
-    {"stall-ms", &Options::stall_ms, 1, 600000},        {"seed", &Options::seed, 0, 1 << 20},
+    {"connections", &Options::connections, 1, 1 << 20},
+    {"in-flight", &Options::in_flight, 1, 1024},
+    {"size", &Options::message_bytes, 8, 1 << 20},
+    {"warmup-ms", &Options::warmup_ms, 0, 600000},
+    {"duration-ms", &Options::duration_ms, 1, 600000},
+    {"count-ms", &Options::count_ms, 0, 600000},
+    {"per-second", &Options::per_second, 1, 10000000},
+    {"baseline", &Options::baseline, 0, 1 << 20},
+    {"stall-ms", &Options::stall_ms, 1, 600000},
+    {"seed", &Options::seed, 0, 1 << 20},
+    {"warmup-messages", &Options::warmup_messages, 0, 1 << 30},
 };
 
 bool ParseNumber(const char* text, int least, int most, int* result) {

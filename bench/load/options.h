@@ -31,6 +31,9 @@ struct Options {
   int in_flight = 1;
   int message_bytes = 64;
   int warmup_ms = 1000;
+  // The warm-up goes on until so many messages were answered, but no longer than eight times its length: a server that
+  // is slowed down, by a tool or by a busy machine, compiles by what it has done and not by the clock.
+  int warmup_messages = 0;
   int duration_ms = 2000;
   // A further stage behind the measurement, for whoever slows the server down by watching it closely.
   int count_ms = 0;

@@ -6,25 +6,39 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Command } from '../server-process.js';
 import { findOnPath } from '../toolchain.js';
-import { type CallgrindCosts, parseCallgrind } from './callgrind-file.js';
+import { parseCallgrind } from './callgrind-file.js';
 import { CompiledCode } from './compiled-code.js';
 import { costLines, type Place, type Profile } from './tool.js';
 
 const CONTROL_TIMEOUT_MS = 60_000;
 
-/** Under valgrind everything is thirty times slower, and V8 compiles what it has seen often: the warm-up must be long. */
+/**
+ * Under valgrind everything is thirty times slower, and V8 compiles what it has seen often: the warm-up must be long. So many
+ * messages, because a busy machine makes fewer of the same time: with 24,000 half of what was counted was V8's compiler.
+ */
 const WARMUP_MS = 15_000;
+const WARMUP_MESSAGES = 150_000;
 const DURATION_MS = 5000;
+
+const COMPILATION = 'V8, compilation';
 
 /** What V8 does now and then, and not for a message. */
 const KINDS: readonly (readonly [kind: string, functions: RegExp])[] = [
   ['V8, garbage collection', /Mark|Scaveng|Sweep|Evacuat|Heap|GC|Visit|Iterate|PointersUpdating|StringTable|Space|Compact|Weak/],
-  ['V8, compilation', /compiler|Compil|Turbo|Maglev|Baseline|Sparkplug|Parser|Optimiz|Register|Assembler|Schedul|Graph/],
+  [COMPILATION, /compiler|Compil|Turbo|Maglev|Baseline|Sparkplug|Parser|Optimiz|Register|Assembler|Schedul|Graph/],
 ];
 
-function kindOf(object: string, name: string): string {
-  if (object === '' || object === '???') return 'compiled JavaScript';
+const NOT_A_MESSAGES = KINDS.map(([kind]) => kind);
+
+/** How far V8 has come with a function, by what it writes before its name. */
+const TIERS: Readonly<Record<string, string>> = { '*': 'JavaScript, optimized', '+': 'JavaScript, optimized', '^': 'JavaScript, baseline' };
+
+/** @param name what callgrind calls it, an address for code that was made at run time; @param codeName what V8 calls that */
+function kindOf(object: string, name: string, codeName: string): string {
+  if (object === '' || object === '???') return TIERS[/^JS:([*+^])/.exec(codeName)?.[1] ?? ''] ?? 'compiled code';
   const file = object.slice(object.lastIndexOf('/') + 1);
+  // One for each bytecode.
+  if (/^Builtins_\w+Handler$/.test(name)) return 'JavaScript, interpreted';
   if (name.startsWith('Builtins_')) return 'V8, builtins';
   if (!name.includes('v8::')) return file;
   return KINDS.find(([, functions]) => functions.test(name))?.[0] ?? 'V8, other';
@@ -32,6 +46,7 @@ function kindOf(object: string, name: string): string {
 
 export class CallgrindProfile implements Profile {
   readonly warmupMs: number;
+  readonly warmupMessages: number;
   readonly durationMs: number;
   private readonly file: string;
   private pid = 0;
@@ -41,6 +56,7 @@ export class CallgrindProfile implements Profile {
     quick: boolean,
   ) {
     this.warmupMs = quick ? 500 : WARMUP_MS;
+    this.warmupMessages = quick ? 0 : WARMUP_MESSAGES;
     this.durationMs = quick ? 500 : DURATION_MS;
     this.file = `${place.stem}.callgrind.out`;
   }
@@ -68,25 +84,24 @@ export class CallgrindProfile implements Profile {
   async report(messages: number): Promise<readonly string[]> {
     // The first dump; the second one, at the end, is empty.
     const costs = parseCallgrind(readFileSync(`${this.file}.1`, 'latin1'));
-    const total = costs.reduce((sum, { self }) => sum + self, 0);
-    const by = (keyOf: (cost: CallgrindCosts) => string): Map<string, number> => {
-      const sums = new Map<string, number>();
-      for (const cost of costs) sums.set(keyOf(cost), (sums.get(keyOf(cost)) ?? 0) + cost.self / messages);
-      return sums;
-    };
     const code = CompiledCode.take(this.pid);
-    const functions = by(({ object, name }) => `${kindOf(object, name)}  ${code.nameOf(name)}`);
-    const own = new Map([...functions].filter(([name]) => !name.startsWith('V8, garbage') && !name.startsWith('V8, compilation')));
+    const [kinds, functions] = [new Map<string, number>(), new Map<string, number>()];
+    for (const { object, name, self } of costs) {
+      const codeName = code.nameOf(name);
+      const kind = kindOf(object, name, codeName);
+      kinds.set(kind, (kinds.get(kind) ?? 0) + self / messages);
+      if (NOT_A_MESSAGES.includes(kind)) continue;
+      const title = `${kind}  ${codeName}`;
+      functions.set(title, (functions.get(title) ?? 0) + self / messages);
+    }
+    const total = [...kinds.values()].reduce((sum, cost) => sum + cost, 0);
+    const rest = total - (kinds.get(COMPILATION) ?? 0);
+    const compiler = this.place.isNode ? `, and ${(total - rest).toFixed(0)} of V8's compiler` : '';
     return [
-      `${(total / messages).toFixed(0)} instructions/message over ${messages} messages`,
-      ...costLines(
-        by(({ object, name }) => kindOf(object, name)),
-        10,
-        0,
-        '',
-      ),
+      `${rest.toFixed(0)} instructions/message over ${messages} messages${compiler}`,
+      ...costLines(kinds, 10, 0, ''),
       'by function, without collecting and compiling:',
-      ...costLines(own, 20, 1, ''),
+      ...costLines(functions, 20, 1, ''),
     ];
   }
 

@@ -19,12 +19,20 @@ const REPORT_TIMEOUT_MS = 120_000;
 
 const NS_PER_US = 1000;
 
-/** Share in percent, object, symbol. */
-const REPORT_LINE = /^\s*([\d.]+)%\s+(\S+)\s+\[[.kgu]\]\s+(.+?)\s*$/;
+/** Share in percent, object, which may have blanks in it ('[JIT] tid 42'), symbol. */
+const REPORT_LINE = /^\s*([\d.]+)%\s+(\S.*?)\s+\[[.kgu]\]\s+(.+?)\s*$/;
 
 function objectOf(name: string): string {
   if (name.startsWith('[kernel') || name === '[vdso]') return 'kernel';
   return name.startsWith('perf-') || name.startsWith('[JIT]') || name === '[unknown]' ? 'compiled JavaScript' : name;
+}
+
+/** @param text what `perf report -F overhead,dso,sym` prints */
+export function parsePerfReport(text: string): { readonly percent: number; readonly object: string; readonly symbol: string }[] {
+  return text.split('\n').flatMap((line) => {
+    const [, percent, object = '', symbol = ''] = REPORT_LINE.exec(line) ?? [];
+    return percent === undefined ? [] : { percent: Number(percent), object: objectOf(object), symbol };
+  });
 }
 
 export class PerfProfile implements Profile {
@@ -82,11 +90,8 @@ export class PerfProfile implements Profile {
     const us = this.used!.totalNs / NS_PER_US / messages;
     const objects = new Map<string, number>();
     const symbols = new Map<string, number>();
-    for (const line of stdout.split('\n')) {
-      const [, percent, dso = '', symbol = ''] = REPORT_LINE.exec(line) ?? [];
-      if (percent === undefined) continue;
-      const cost = (us * Number(percent)) / 100;
-      const object = objectOf(dso);
+    for (const { percent, object, symbol } of parsePerfReport(stdout)) {
+      const cost = (us * percent) / 100;
       objects.set(object, (objects.get(object) ?? 0) + cost);
       symbols.set(`${object}  ${symbol}`, (symbols.get(`${object}  ${symbol}`) ?? 0) + cost);
     }

@@ -37,7 +37,8 @@ async function runTool(bench: Bench, { launch }: Entry, load: Load, profile: Pro
   const server = await ServerProcess.start(launch, bench, (command) => profile.command(command));
   let messages = 0;
   try {
-    const timed = { ...load, warmupMs: profile.warmupMs, durationMs: profile.durationMs, port: server.port };
+    const { warmupMs, warmupMessages = 0, durationMs } = profile;
+    const timed = { ...load, warmupMs, warmupMessages, durationMs, port: server.port };
     await withLoad(bench, timed, async (generator) => {
       await generator.reach('warm');
       await profile.begin(server.pid);

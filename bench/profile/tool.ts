@@ -13,6 +13,8 @@ export interface Place {
 export interface Profile {
   /** What the load is before and while the tool looks. */
   readonly warmupMs: number;
+  /** What must have been answered before it looks, where time alone does not tell. */
+  readonly warmupMessages?: number;
   readonly durationMs: number;
   command(command: Command): Command;
   begin(pid: number): Promise<void>;

@@ -1,6 +1,7 @@
 /** V8's own profile: which JavaScript function the time is spent in. */
 import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { type CpuTime, cpuTimeBetween, readCpuTime } from '../process-figures.js';
 import type { Command } from '../server-process.js';
 import { costLines, type Place, type Profile } from './tool.js';
 
@@ -10,6 +11,12 @@ const EXIT_ON_SIGNAL = 'data:text/javascript,process.once("SIGTERM",()=>process.
 const INTERVAL_US = 200;
 
 const US_PER_NS = 1 / 1000;
+
+/**
+ * What V8 takes for no JavaScript. Node tells it that the process is idle from before it asks the kernel until all that was
+ * ready is through, so that '(idle)' is not only waiting but also what the native core does: neither is a figure.
+ */
+const OUTSIDE = ['(program)', '(idle)'];
 
 interface Node {
   readonly id: number;
@@ -40,6 +47,8 @@ export class V8Profile implements Profile {
   private readonly folder: string;
   private beginUs = 0;
   private endUs = 0;
+  private before: CpuTime | undefined;
+  private used: CpuTime | undefined;
 
   constructor(
     private readonly place: Place,
@@ -55,12 +64,14 @@ export class V8Profile implements Profile {
     return { ...command, args: [...options, ...command.args] };
   }
 
-  async begin(): Promise<void> {
+  async begin(pid: number): Promise<void> {
+    this.before = readCpuTime(pid);
     this.beginUs = nowUs();
   }
 
-  async end(): Promise<void> {
+  async end(pid: number): Promise<void> {
     this.endUs = nowUs();
+    this.used = cpuTimeBetween(this.before!, readCpuTime(pid));
   }
 
   async report(messages: number): Promise<readonly string[]> {
@@ -71,8 +82,11 @@ export class V8Profile implements Profile {
     rmSync(this.folder, { recursive: true });
     const profile = JSON.parse(readFileSync(file, 'utf8')) as CpuProfile;
     const each = this.selfTimes(profile, messages);
+    const us = (this.used!.totalNs * US_PER_NS) / messages;
+    const inside = [...each.values()].reduce((sum, cost) => sum + cost, 0);
     return [
-      `self time, sampled every ${INTERVAL_US} µs; (program) is what is not JavaScript, the kernel included`,
+      `${us.toFixed(2)} µs of CPU time/message, ${inside.toFixed(2)} of it in JavaScript and what V8 does for it; the profiler's own included`,
+      `self time, sampled every ${INTERVAL_US} µs; a function of Node's own in C++ counts with the kernel below it:`,
       ...costLines(each, 10, 3, 'µs'),
     ];
   }
@@ -87,7 +101,7 @@ export class V8Profile implements Profile {
       at += delta;
       if (at < this.beginUs || at > this.endUs) continue;
       const name = names.get(sample) ?? '?';
-      if (name === '(idle)') continue;
+      if (OUTSIDE.includes(name)) continue;
       times.set(name, (times.get(name) ?? 0) + delta / messages);
     }
     return times;

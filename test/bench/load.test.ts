@@ -183,6 +183,27 @@ here('in an open loop, latency counts from the planned time, also of what could 
   expect(result.latencyUs.p90).toBeGreaterThanOrEqual((delayMs / 2 - 5) * 1000);
 });
 
+here('a warm-up lasts until its messages were answered', async () => {
+  let answered = 0;
+  const stages = await run(
+    (socket, data) => {
+      answered += 1;
+      setTimeout(() => socket.write(data), 10); // so that four connections have at most 12 answers in 20 ms
+    },
+    '--warmup-ms=20',
+    '--warmup-messages=20',
+    '--duration-ms=1',
+  );
+  const result = stages.at(-1)!;
+  expect(result).toMatchObject(NO_FAULTS);
+  expect(answered - result.messages).toBeGreaterThanOrEqual(20);
+});
+
+here('a warm-up that does not come to its messages ends all the same', async () => {
+  const stages = await run((socket, data) => socket.write(data), '--warmup-ms=5', '--warmup-messages=100000000');
+  expect(stages.map(({ stage }) => stage)).toEqual(['warm', 'done']);
+});
+
 here('churn makes a new connection for each message', async () => {
   const seen = new Set<Socket>();
   const result = (

@@ -5,6 +5,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parseCallgrind } from '../../bench/profile/callgrind-file.js';
 import { CompiledCode } from '../../bench/profile/compiled-code.js';
+import { parsePerfReport } from '../../bench/profile/perf.js';
 import { costLines } from '../../bench/profile/tool.js';
 import { SystemCallCounter } from '../../bench/system-calls.js';
 
@@ -88,4 +89,19 @@ test('a process that is gone is not looked at', async () => {
   const child = spawn('true');
   await once(child, 'close');
   expect(await SystemCallCounter.attach(child.pid!)).toBeUndefined();
+});
+
+test('what perf saw in compiled JavaScript counts, though its name for that has blanks', () => {
+  const report = `# Overhead  Shared Object      Symbol
+    20.52%  [kernel.kallsyms]  [k] tcp_ack
+     4.37%  libc.so.6          [.] __send
+     2.02%  [JIT] tid 32478    [.] JS:*writeOrBuffer node:internal/streams/writable:548:23
+     0.10%  node               [.] v8::internal::(anonymous namespace)::Invoke
+`;
+  expect(parsePerfReport(report)).toEqual([
+    { percent: 20.52, object: 'kernel', symbol: 'tcp_ack' },
+    { percent: 4.37, object: 'libc.so.6', symbol: '__send' },
+    { percent: 2.02, object: 'compiled JavaScript', symbol: 'JS:*writeOrBuffer node:internal/streams/writable:548:23' },
+    { percent: 0.1, object: 'node', symbol: 'v8::internal::(anonymous namespace)::Invoke' },
+  ]);
 });
