@@ -167,16 +167,19 @@ function vitest(files, environment) {
       [
         'node_modules/vitest/vitest.mjs',
         ...['run', '--project', 'behaviour', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
-        ...[`--testTimeout=${TEST_TIMEOUT_MS}`, `--hookTimeout=${TEST_TIMEOUT_MS}`],
+        `--reporter=${join(root, 'scripts/telling-reporter.mjs')}`,
+        // As in CI: what fails twice in a row fails. A report of a sanitizer counts whenever it is made.
+        ...[`--testTimeout=${TEST_TIMEOUT_MS}`, `--hookTimeout=${TEST_TIMEOUT_MS}`, '--retry=1'],
         ...files,
       ],
-      { ...environment, NETMUX_REQUIRE_NATIVE: '1' },
+      { ...environment, NETMUX_REQUIRE_NATIVE: '1', NETMUX_SLOWNESS: '4' },
     );
     const counted = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {};
     const { numPassedTests: passed = 0, numFailedTests: failed = 0, numPendingTests: skipped = 0 } = counted;
     const reports = output.match(SANITIZER_REPORT)?.length ?? 0;
+    const repeated = output.match(/^repeated \d+ ×: /gm)?.length ?? 0;
     return {
-      figure: `${passed} passed, ${failed} failed, ${skipped} skipped${reports > 0 ? `, ${reports} reports of a sanitizer` : ''}`,
+      figure: `${passed} passed${repeated > 0 ? ` (${repeated} when repeated)` : ''}, ${failed} failed, ${skipped} skipped${reports > 0 ? `, ${reports} reports of a sanitizer` : ''}`,
       failed: status !== 0 || passed === 0 || reports > 0,
       output,
     };

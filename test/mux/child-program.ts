@@ -6,12 +6,13 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import ts from 'typescript';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import type { TestedEngine } from '../engines.js';
+import { SLOWNESS } from '../patience.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const programs = fileURLToPath(new URL('./programs/', import.meta.url));
 
 /** A program that has not ended by then never will. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 15_000 * SLOWNESS;
 
 let library: string | undefined;
 

@@ -3,8 +3,9 @@ import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { currentEngine } from '../engines.js';
 import { connectInMemory } from '../memory-sockets.js';
+import { SLOWNESS } from '../patience.js';
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 10_000 * SLOWNESS;
 
 export interface PeerOptions {
   /** Default 127.0.0.1. */

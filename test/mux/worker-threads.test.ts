@@ -81,6 +81,6 @@ describeEngines('exit of the process', (engine) => {
       });
       expect(endings).toEqual({});
     },
-    30_000,
+    MANY_WORKERS_MS,
   );
 });
