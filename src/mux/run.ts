@@ -163,10 +163,12 @@ export class Run {
     for (const handle of [...slots.pending.keys()]) if (handle.mux === this.#mux) lifecycle.closeNow(handle);
     for (const handle of this.#handles()) {
       if (handle.slot < 0) continue; // a mux_close has closed it meanwhile
-      const kind = slots.state[handle.slot]! & SlotState.KindMask;
+      const state = slots.state[handle.slot]!;
+      const kind = state & SlotState.KindMask;
       if (kind === SlotState.Listener) lifecycle.close(handle, CloseMode.Abort, true);
       else if (kind === SlotState.Datagram) lifecycle.close(handle, CloseMode.Abort);
-      else lifecycle.end(handle, Ending.Finish);
+      // What `fh.close` has begun goes on: whether its `mux_eof` came before this moment is a matter of how busy the machine is.
+      else if ((state & SlotState.EofOwed) === 0) lifecycle.end(handle, Ending.Finish);
       if (handle.slot >= 0) this.#draining.add(handle);
     }
     if (this.#draining.size > 0) this.#drainTimer = setTimeout(() => this.#finish(), 1000 * this.#mux.settings.drainTimeout);

@@ -44,6 +44,22 @@ export const KEPT: readonly Script[] = [
       { server: ['remove'], to: 0 },
     ],
   },
+  // The end of the loop took away the mux_eof that a close had promised, where the turn had no time for it before.
+  {
+    ...PLAIN,
+    steps: [
+      { client: 0, does: 'connect' },
+      { when: 'mux_input', of: 0, orders: ['flood', 'end loop', 'close', 'write'], to: 0 },
+      { client: 0, does: 'send', bytes: 1 },
+    ],
+  },
+  {
+    ...PLAIN,
+    steps: [
+      { client: 0, does: 'connect' },
+      { server: ['flood', 'close', 'end loop'], to: 0 },
+    ],
+  },
   // A refusal that is seen late, behind what a long turn has written: where nobody silent can be made, the time to connect was over first.
   {
     ...PLAIN,

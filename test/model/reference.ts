@@ -379,7 +379,7 @@ export class Reference {
     this.isEnding = true;
     for (const c of this.connections) if (c.isPending) this.#abandon(c);
     const listed = this.#handles().map((connection) => this.connections[connection]!);
-    for (const c of [...listed, ...this.#arrived]) if (c.isAlive) this.#finish(c);
+    for (const c of [...listed, ...this.#arrived]) if (c.isAlive && !c.owesEof) this.#finish(c);
   }
 
   /** All that a step has given rise to: output first, then input that waited, timers, and the end of the loop last. */
