@@ -17,6 +17,9 @@ const ENGINE_TESTS = ['test/mux', 'test/engine', 'test/server', 'test/framing', 
 const HOSTILE_SEEDS = 10_000;
 const HOSTILE_ROUNDS = 1_000_000;
 
+/** Connections of the part `churn-asan-ubsan`. */
+const CHURNED = 50_000;
+
 /** That are started, and ended in four ways. */
 const WORKERS = '100';
 
@@ -62,10 +65,16 @@ export const parts = [
   },
   {
     name: 'node-asan-ubsan',
-    number: 'T02',
+    number: 'T44',
     shows: 'the tests in TypeScript on an addon under AddressSanitizer and UndefinedBehaviorSanitizer: no report',
     // Leaks are looked for in the core by itself: Node, too, leaves memory at its end.
     perform: ({ tests }) => onAddon(['--sanitize=address,undefined'], tests ?? ENGINE_TESTS),
+  },
+  {
+    name: 'churn-asan-ubsan',
+    number: 'T02',
+    shows: `${CHURNED.toLocaleString('en')} connections that come and go, ended by client, server or reset, on an addon under AddressSanitizer and UndefinedBehaviorSanitizer`,
+    perform: () => churn(),
   },
   {
     name: 'leaks',
@@ -134,6 +143,15 @@ function addon(options) {
   if (status !== 0) return { figure: 'not built', failed: true, output };
   const variables = output.trim().split('\n').at(-1).split(' ').map(variable);
   return { environment: { ...process.env, ...Object.fromEntries(variables) } };
+}
+
+function churn() {
+  const built = addon(['--sanitize=address,undefined']);
+  if (built.environment === undefined) return built;
+  const { status, output } = node(['out/test/endurance/run.js', 'churn', `--connections=${CHURNED}`, '--patience=1800'], built.environment);
+  const reports = output.match(SANITIZER_REPORT)?.length ?? 0;
+  const figure = /^T01 churn: (.*) — \w+$/m.exec(output)?.[1] ?? 'did not come to its end';
+  return { figure: `${figure}; ${reports} reports of a sanitizer`, failed: status !== 0 || reports > 0, output };
 }
 
 function leaks() {

@@ -8,6 +8,8 @@ export interface Form {
   readonly engine: 'native' | 'node';
   /** The length of what has no end of its own; the program's own choice if it is not given. */
   readonly seconds?: number;
+  /** How many connections come and go, where it is about their number. */
+  readonly connections?: number;
 }
 
 /** Made in the server's process. */
@@ -90,6 +92,10 @@ export class Trial {
 
   get long(): boolean {
     return this.form.long;
+  }
+
+  get connections(): number | undefined {
+    return this.form.connections;
   }
 
   get seconds(): number | undefined {

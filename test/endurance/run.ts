@@ -22,6 +22,7 @@ const USAGE = `npm run test:endurance -- [NAME]... [options]
   --long           judges times and memory, too; on a quiet machine, half an hour for all
   --engine=NAME    what the servers run on: native (default) or node
   --seconds=N      how long the attack goes on (default: each its own time)
+  --connections=N  how many come and go, in churn
   --patience=N     after how many seconds one hangs (default ${SHORT_PATIENCE_SECONDS}, with --long ${LONG_PATIENCE_SECONDS})
   --keep           keeps the results, of which node scripts/reliability.mjs makes RELIABILITY.md
   --help           this text
@@ -48,7 +49,8 @@ let running: ChildProcess | undefined;
 process.on('exit', endGroup);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
 
-const form: Form = { long, engine, ...(seconds !== undefined && { seconds }) };
+const connections = numberOf('connections', values.connections);
+const form: Form = { long, engine, ...(seconds !== undefined && { seconds }), ...(connections !== undefined && { connections }) };
 const begun = performance.now();
 const outcomes: Outcome[] = [];
 for (const program of programs.filter(({ name }) => names.length === 0 || names.includes(name))) {
@@ -71,6 +73,7 @@ function parseCommandLine() {
         only: { type: 'string', default: '' },
         engine: { type: 'string', default: 'native' },
         seconds: { type: 'string' },
+        connections: { type: 'string' },
         patience: { type: 'string' },
         help: { type: 'boolean', default: false },
       },

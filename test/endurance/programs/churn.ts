@@ -36,7 +36,7 @@ export const churn: Program = {
   }),
 
   async attack(trial) {
-    const connections = trial.long ? 1_000_000 : 2_000;
+    const connections = trial.connections ?? (trial.long ? 1_000_000 : 2_000);
     let lost = 0;
     const play = async (index: number): Promise<void> => {
       const how = ending(index);
@@ -48,7 +48,7 @@ export const churn: Program = {
       await closed(socket);
     };
 
-    const warmUp = connections / 10;
+    const warmUp = Math.floor(connections / 10);
     const descriptors = trial.server.descriptors;
     await each(warmUp, TOGETHER, play);
     const warm = await trial.server.until(({ stats }) => stats.handles === 0);
