@@ -351,7 +351,9 @@ export class Reference {
       this.#abandon(c);
       return;
     }
-    if (this.#isFlooded(c) || !c.isClientReading) c.isTorn = true;
+    // The kernel has taken all of a flood, its client not yet: a reset takes back what is under way.
+    const isUnderWay = c.delivered - c.seen >= this.#traits.floodBytes / 4;
+    if (this.#isFlooded(c) || isUnderWay || !c.isClientReading) c.isTorn = true;
     c.over ??= over;
     this.#leave(c, reason);
     this.#emit(c, 'mux_close');
