@@ -10,6 +10,9 @@ const PART_TIMEOUT_MS = 6 * 60 * 60_000;
 /** A test under a sanitizer, on a busy machine. */
 const TEST_TIMEOUT_MS = 120_000;
 
+/** How often as long everything takes under a sanitizer. */
+const SLOWNESS = '4';
+
 /** The tests in which the native engine works. */
 const ENGINE_TESTS = ['test/mux', 'test/engine', 'test/server', 'test/framing', 'test/model'];
 
@@ -68,7 +71,7 @@ export const parts = [
     number: 'T44',
     shows: 'the tests in TypeScript on an addon under AddressSanitizer and UndefinedBehaviorSanitizer: no report',
     // Leaks are looked for in the core by itself: Node, too, leaves memory at its end.
-    perform: ({ tests }) => onAddon(['--sanitize=address,undefined'], tests ?? ENGINE_TESTS),
+    perform: ({ tests }) => onAddon(['--sanitize=address,undefined'], tests ?? ENGINE_TESTS, { NETMUX_SLOWNESS: SLOWNESS }),
   },
   {
     name: 'churn-asan-ubsan',
@@ -191,7 +194,7 @@ function vitest(files, environment) {
         ...[`--testTimeout=${TEST_TIMEOUT_MS}`, `--hookTimeout=${TEST_TIMEOUT_MS}`, '--retry=1'],
         ...files,
       ],
-      { ...environment, NETMUX_REQUIRE_NATIVE: '1', NETMUX_SLOWNESS: '4' },
+      { ...environment, NETMUX_REQUIRE_NATIVE: '1' },
     );
     const counted = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {};
     const { numPassedTests: passed = 0, numFailedTests: failed = 0, numPendingTests: skipped = 0 } = counted;

@@ -1,6 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { Peer } from '../mux/peer.js';
+import { SLOWNESS } from '../patience.js';
+
+/** Who says nothing for a quarter of a second is sent away by a restart: where everything takes several times as long, clients are too late. */
+export const clientsAreLate = SLOWNESS > 1;
+const why = clientsAreLate ? ' (skipped: clients are slow to speak here)' : '';
+
+/** The title of a test in which no client may be late. */
+export const inTime = (title: string) => `${title}${why}`;
 
 /** What became of the requests of a load. */
 export interface Outcome {
