@@ -63,7 +63,8 @@ export class Run {
   /** `Mux.endLoop`: takes effect at once, or when the present group of callbacks and the timers behind it are through. */
   end(): void {
     if (!this.isRunning || this.#draining !== undefined) return;
-    if (this.#dispatcher.slots.timers.inBatch) setImmediate(() => this.#drain());
+    // The pure-Node engine sees to what is due when its turn is over, and in the same phase: this comes behind it.
+    if (this.#dispatcher.slots.timers.inBatch) process.nextTick(() => setImmediate(() => this.#drain()));
     else this.#drain();
   }
 

@@ -60,6 +60,15 @@ export const KEPT: readonly Script[] = [
       { server: ['flood', 'close', 'end loop'], to: 0 },
     ],
   },
+  // On the pure-Node engine the loop ended before the timers that were due behind the group of callbacks in which it was told to.
+  {
+    ...PLAIN,
+    steps: [
+      { client: 1, does: 'connect' },
+      { when: 'mux_input', of: 1, orders: ['end loop', 'timer'], to: 1 },
+      { client: 1, does: 'send', bytes: 5 },
+    ],
+  },
   // A refusal that is seen late, behind what a long turn has written: where nobody silent can be made, the time to connect was over first.
   {
     ...PLAIN,
