@@ -47,7 +47,7 @@ export class DatagramReference {
   /** How many answers each peer has got. */
   readonly answered = new Array<number>(PEERS).fill(0);
   isAlive = true;
-  /** Bytes that were presented. */
+  /** Bytes that were presented: all that were read, where none are held. */
   bytesRead = 0;
   bytesWritten = 0;
   readonly #plans = new Map<DatagramCallback, (readonly DatagramAction[])[]>();
@@ -103,8 +103,12 @@ export class DatagramReference {
     this.#emit('mux_timeout', 'mux_timeout');
   }
 
-  #present({ peer, bytes }: { readonly peer: number; readonly bytes: number }): void {
-    if (!this.isAlive) return;
+  #present(datagram: { readonly peer: number; readonly bytes: number }): void {
+    if (!this.isAlive) {
+      this.#held.push(datagram); // read together with the one whose callback has closed the socket, or not
+      return;
+    }
+    const { peer, bytes } = datagram;
     this.#lastSender = peer;
     this.bytesRead += bytes;
     this.#emit('mux_input', `mux_input ${bytes} from ${peer}`);
