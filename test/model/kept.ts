@@ -69,6 +69,16 @@ export const KEPT: readonly Script[] = [
       { client: 1, does: 'send', bytes: 5 },
     ],
   },
+  // Output goes before input, also where reading has just been resumed: a reset is told by the write that fails.
+  {
+    ...PLAIN,
+    steps: [
+      { client: 0, does: 'connect' },
+      { server: ['pause'], to: 0 },
+      { client: 0, does: 'reset' },
+      { server: ['resume', 'write'], to: 0 },
+    ],
+  },
   // A refusal that is seen late, behind what a long turn has written: where nobody silent can be made, the time to connect was over first.
   {
     ...PLAIN,

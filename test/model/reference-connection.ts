@@ -24,6 +24,8 @@ export class ReferenceConnection {
 
   reading: 'open' | 'paused' | 'ended' | 'shut' = 'open';
   writing: 'open' | 'flushing' | 'shut' | 'failed' = 'open';
+  /** It was resumed, and nobody has read since: output comes first. */
+  isResuming = false;
   owesEof = false;
   hasTimer = false;
   hasRejected = false;

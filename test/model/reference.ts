@@ -251,6 +251,7 @@ export class Reference {
         if (c.reading === 'open') c.reading = 'paused';
         break;
       case 'resume':
+        if (c.reading === 'paused') c.isResuming = true;
         if (c.reading === 'paused') c.reading = 'open';
         break;
       case 'shutdown 0':
@@ -434,7 +435,7 @@ export class Reference {
   #flush(c: ReferenceConnection, flood: boolean): boolean {
     if (!c.isAlive || c.isPending || (c.queued === 0 && !c.owesEof && c.writing !== 'flushing')) return false;
     if (c.queued > 0 && c.isPeerGone) {
-      if (c.reading === 'open') return false; // who reads is told of the end of input first
+      if (c.reading === 'open' && !c.isResuming) return false; // who reads is told of the end of input first
       this.#fail(c);
       return true;
     }
@@ -465,6 +466,7 @@ export class Reference {
       return true;
     }
     if (c.reading !== 'open') return false;
+    c.isResuming = false;
     if (c.held > 0) {
       const bytes = c.held;
       c.held = 0;
