@@ -45,6 +45,9 @@ export const USAGE = `npm run bench -- [options]
   --fetch          downloads newer Nodes, Bun and Deno from npm into .cache/bench, to compare with
   --help           this text`;
 
+/** What a profile has no use for. */
+const NOT_OF_A_PROFILE = ['rounds', 'seconds', 'only', 'json', 'compare', 'targets'] as const;
+
 /** Misuse of the command line; `message` names the option. */
 export class UsageError extends Error {}
 
@@ -57,12 +60,14 @@ function positive(name: string, text: string | undefined, fallback: number): num
 
 /**
  * @returns the options, or 'help'
- * @throws UsageError for an unknown option or a bad value
+ * @throws UsageError for an unknown option, a bad value, or what has no effect beside --profile
  */
 export function parseOptions(args: readonly string[]): Options | 'help' {
   const { values } = parse(args);
   if (values.help) return 'help';
   const quick = values.quick ?? false;
+  const idle = values.profile === undefined ? undefined : NOT_OF_A_PROFILE.find((name) => values[name] !== undefined);
+  if (idle !== undefined) throw new UsageError(`--${idle}: a profile takes none; it is as long as it needs to be`);
   return {
     quick,
     rounds: Math.ceil(positive('rounds', values.rounds, quick ? 1 : DEFAULT_ROUNDS)),

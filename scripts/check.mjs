@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clangFormat, cppSources } from './clang-format.mjs';
+import { parseCommandLine } from './command-line.mjs';
 import { root, run } from './toolchain.mjs';
 
 const TIMEOUT_MS = 10 * 60_000;
@@ -32,7 +33,7 @@ const CHECKS = {
     ),
 };
 
-const chosen = process.argv.slice(2);
+const { positionals: chosen } = parseCommandLine(import.meta.url, { allowPositionals: true });
 const unknown = chosen.filter((name) => !(name in CHECKS));
 if (unknown.length > 0) {
   console.error(`no such check: ${unknown.join(', ')}; there are ${Object.keys(CHECKS).join(', ')}`);

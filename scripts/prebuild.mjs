@@ -1,10 +1,11 @@
-// Makes the binary that is shipped for this platform: prebuilds/<platform>-<arch>/netmux[.<libc>].node.
+// `npm run prebuild` makes the binary that is shipped for this platform: prebuilds/<platform>-<arch>/netmux[.<libc>].node.
 //
 // prebuildify begins with `node-gyp rebuild` and ends by moving the binary away. In the checkout itself that would take build/
 // from everybody who runs from it, so it works in a folder of its own.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseCommandLine } from './command-line.mjs';
 import { findNodeDir, nodeGypEnvironment, root, toolchainProblem } from './toolchain.mjs';
 
 const STAGE = join(root, '.cache/prebuild');
@@ -12,6 +13,7 @@ const STAGE = join(root, '.cache/prebuild');
 /** All that goes into the binary; node-addon-api is found in the node_modules above. */
 const INPUTS = ['binding.gyp', 'package.json', 'native'];
 
+parseCommandLine(import.meta.url, {});
 const problem = toolchainProblem();
 if (problem !== undefined) {
   console.error(`netmux: no prebuilt binary made: ${problem}`);

@@ -1,4 +1,4 @@
-// Writes RELIABILITY.md from test/endurance/results/*.json: what attacked servers have shown, with figure, date and commit.
+// `node scripts/reliability.mjs` writes RELIABILITY.md from test/endurance/results/*.json: what attacked servers have shown, with figure, date and commit.
 //
 // A result is what `npm run test:endurance -- NAME --long --keep` writes. Any other test may leave a file of the same form there:
 //
@@ -7,6 +7,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { parseCommandLine } from './command-line.mjs';
 import { parts } from './deep-parts.mjs';
 import { root } from './toolchain.mjs';
 
@@ -68,6 +69,7 @@ function readResults() {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  parseCommandLine(import.meta.url, {});
   const { programs } = await import(pathToFileURL(join(root, 'out/test/endurance/programs.js')).href);
   const { shownByTests } = await import(pathToFileURL(join(root, 'out/test/endurance/suite.js')).href);
   writeFileSync(join(root, 'RELIABILITY.md'), reliabilityPage(readResults(), [...programs, ...parts], shownByTests));

@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseCommandLine } from './command-line.mjs';
 import { fetchPackage } from './fetch-package.mjs';
 import { prebuiltFileOf } from './platforms.mjs';
 import { root } from './toolchain.mjs';
@@ -80,7 +81,7 @@ const PROGRAM = `
   console.log(process.platform, process.arch, process.version, binary, echoed, 'clients echoed,', timers, 'timers');
 `;
 
-const chosen = process.argv.slice(2);
+const { positionals: chosen } = parseCommandLine(import.meta.url, { allowPositionals: true });
 const unknown = chosen.filter((name) => !(name in RUNS));
 if (unknown.length > 0) {
   console.error(`try-prebuilt: ${unknown.join(', ')}: it can be ${Object.keys(RUNS).join(', ')}`);

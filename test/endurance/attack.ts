@@ -10,7 +10,7 @@ async function attack(program: Program, form: Form): Promise<Outcome> {
   const obstacle = form.engine === 'node' && program.nativeOnly !== undefined ? program.nativeOnly : environment;
   if (typeof obstacle === 'string') return { ...run, verdict: 'not run', figures: [obstacle], failures: [], seconds: 0 };
   const begun = performance.now();
-  const server = program.server && (await ServerProcess.start(name, form, program.descriptors, obstacle));
+  const server = program.server && (await ServerProcess.start(program, form, obstacle));
   const trial = new Trial(server, form);
   try {
     await program.attack(trial);

@@ -57,6 +57,8 @@ export interface Program {
   readonly shows: string;
   /** How many descriptors its server may have; as many as this process unless given. */
   readonly descriptors?: number;
+  /** Options of the Node that its server runs on. */
+  readonly nodeOptions?: readonly string[];
   /** The server's environment, in addition to ours. A text is the reason why it cannot run here. */
   environment?(): NodeJS.ProcessEnv | string;
   /** Why the pure-Node engine is not asked for it; both are unless given. */

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { MuxStats } from 'netmux';
 import { cpuTimeBetween, readCpuTime, readMemory } from '../../bench/process-figures.js';
-import type { Form } from './program.js';
+import type { Form, Program } from './program.js';
 
 const HOST = fileURLToPath(new URL('host.js', import.meta.url));
 
@@ -34,9 +34,10 @@ export class ServerProcess {
     });
   }
 
-  static async start(name: string, form: Form, descriptors: number | undefined, environment: NodeJS.ProcessEnv) {
+  static async start({ name, descriptors, nodeOptions = [] }: Program, form: Form, environment: NodeJS.ProcessEnv) {
     const limit = descriptors === undefined ? '' : `ulimit -n ${descriptors}; `;
-    const child = spawn('sh', ['-c', `${limit}exec "$@"`, 'sh', process.execPath, '--expose-gc', HOST, name, JSON.stringify(form)], {
+    const command = [process.execPath, '--expose-gc', ...nodeOptions, HOST, name, JSON.stringify(form)];
+    const child = spawn('sh', ['-c', `${limit}exec "$@"`, 'sh', ...command], {
       env: { ...process.env, NODE_OPTIONS: '', ...environment },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

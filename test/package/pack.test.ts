@@ -27,7 +27,7 @@ const PACKED_BINARY_BYTES = 42_000;
 /** The whole of a published package; nothing of the tests, the bench or the C++ sources. */
 const ALLOWED = [
   /^package\.json$/,
-  /^(README|CHANGELOG)\.md$/,
+  /^(README|CHANGELOG|SECURITY)\.md$/,
   /^docs\/(?!architecture|rules)[\w/-]+\.(md|svg)$/,
   /^LICENSE$/,
   /^dist\/[\w-]+(\/[\w-]+)?\.(js|cjs|d\.ts|d\.cts)$/,

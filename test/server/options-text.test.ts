@@ -45,6 +45,13 @@ describe('the command line', () => {
     expect(reading.unknown).toEqual([]);
   });
 
+  it('warns of what looks like an option of other programs, and keeps it as a word', () => {
+    const { rest, unknown, warnings } = readArguments(['-p', '7000', '-', '-1', '-user=a\u001b', '--', '-q'], SERVER_OPTIONS);
+    expect({ rest, unknown }).toEqual({ rest: ['-p', '7000', '-', '-1', '-user=a\u001b', '-q'], unknown: [] });
+    const why = 'a word of the program, no option: those begin with two dashes (behind -- nothing is said)';
+    expect(warnings).toEqual([`"-p": ${why}`, `"-user=a\\u001b": ${why}`]);
+  });
+
   it('an empty word is a value, and a word with blanks is one', () => {
     expect(given(readArguments(['--user', '', '--group', 'a b', '--listen 5'], SERVER_OPTIONS))).toEqual([
       'user=',

@@ -15,14 +15,19 @@ interface Parts {
   readonly value?: string;
 }
 
+/** `-p`, `-port=7000`, as other programs have them; neither `-` nor `-1`. */
+const LOOKS_LIKE_OPTION = /^-[A-Za-z]/;
+const NO_OPTION = 'a word of the program, no option: those begin with two dashes (behind -- nothing is said)';
+
 /**
  * Takes the options out of a command line: `--name=value`, `--name value`, `--flag` and `name=value`, where `name` is known.
- * All other words stay, in order. `--` ends the options. (Net::Server, where also the bare word `name` is taken)
+ * All other words stay, in order; one with a single dash is warned of. `--` ends the options. (Net::Server, where also the bare word `name` is taken)
  */
 export function readArguments(words: readonly string[], table: OptionTable): ArgumentReading {
   const given: GivenOption[] = [];
   const rest: string[] = [];
   const unknown: NetmuxError[] = [];
+  const warnings: string[] = [];
   for (let at = 0; at < words.length; at += 1) {
     const word = words[at]!;
     if (word === '--') {
@@ -32,6 +37,7 @@ export function readArguments(words: readonly string[], table: OptionTable): Arg
     const parts = partsOf(word, table);
     if (parts === undefined) {
       rest.push(word);
+      if (LOOKS_LIKE_OPTION.test(word)) warnings.push(`${shown(word)}: ${NO_OPTION}`);
     } else if (parts instanceof NetmuxError) {
       rest.push(word);
       unknown.push(parts);
@@ -44,7 +50,7 @@ export function readArguments(words: readonly string[], table: OptionTable): Arg
       given.push({ name: parts.name, value: text === undefined ? NO_VALUE : decoded(text), place: `--${parts.name}` });
     }
   }
-  return { given, rest, unknown, warnings: [] };
+  return { given, rest, unknown, warnings };
 }
 
 /**
