@@ -19,7 +19,8 @@ process.on('message', (word: string) => {
   if (word !== 'report') return plan.control?.(word, listener);
   globalThis.gc?.();
   // Nothing here may need a descriptor: some programs leave none.
-  const report: Report = { stats: mux.stats(), counts: notes.counts, heapBytes: getHeapStatistics().used_heap_size };
+  const { used_heap_size: heapBytes, total_physical_size: physicalBytes } = getHeapStatistics();
+  const report: Report = { stats: mux.stats(), counts: notes.counts, heapBytes, idleHeapBytes: physicalBytes - heapBytes };
   process.send!(report);
 });
 // The attacker is gone.

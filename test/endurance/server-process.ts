@@ -6,12 +6,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { MuxStats } from 'netmux';
 import { cpuTimeBetween, readCpuTime, readMemory } from '../../bench/process-figures.js';
+import { median } from '../../bench/statistics.js';
 import type { Form, Program } from './program.js';
 
 const HOST = fileURLToPath(new URL('host.js', import.meta.url));
 
 /** Between two looks at something that is waited for. */
 const LOOK_MS = 20;
+
+/** How often settled memory is looked at, and how long there is between two looks for what V8 does on other threads. */
+const MEMORY_LOOKS = 7;
+const MEMORY_LOOK_MS = 200;
 
 /** What never comes must not be waited for without end; far above what a busy machine takes. */
 const PATIENCE_MS = 60_000;
@@ -22,6 +27,8 @@ export interface Report {
   readonly counts: Readonly<Record<string, number>>;
   /** After a collection. */
   readonly heapBytes: number;
+  /** Resident, but nobody's: what V8 keeps for garbage to come. */
+  readonly idleHeapBytes: number;
 }
 
 export class ServerProcess {
@@ -63,6 +70,19 @@ export class ServerProcess {
   /** Resident memory, in bytes. */
   get memory(): number {
     return readMemory(this.child.pid!).resident;
+  }
+
+  /** Memory that something holds, in bytes: neither pages of files, nor garbage or room for it. Medians, since even so it breathes. */
+  async settledMemory(): Promise<{ readonly all: number; readonly heap: number }> {
+    const all: number[] = [];
+    const heap: number[] = [];
+    for (let look = 0; look < MEMORY_LOOKS; look += 1) {
+      const { heapBytes, idleHeapBytes } = await this.report();
+      all.push(readMemory(this.child.pid!).anonymous - idleHeapBytes);
+      heap.push(heapBytes);
+      await sleep(MEMORY_LOOK_MS);
+    }
+    return { all: median(all), heap: median(heap) };
   }
 
   /** How many it has open. */

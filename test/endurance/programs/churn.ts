@@ -55,13 +55,14 @@ export const churn: Program = {
     const warmUp = Math.floor(connections / 10);
     const descriptors = trial.server.descriptors;
     await each(warmUp, TOGETHER, play);
-    const warm = await trial.server.until(({ stats }) => stats.handles === 0);
-    const warmMemory = trial.server.memory;
+    await trial.server.until(({ stats }) => stats.handles === 0);
+    const warm = await trial.server.settledMemory();
     await each(connections - warmUp, TOGETHER, (index) => play(warmUp + index));
     // A descriptor may linger behind its handle.
     const after = await trial.server.until(({ stats }) => stats.handles === 0 && trial.server.descriptors <= descriptors);
-    const grown = trial.server.memory - warmMemory;
-    const heapGrown = after.heapBytes - warm.heapBytes;
+    const cold = await trial.server.settledMemory();
+    const grown = cold.all - warm.all;
+    const heapGrown = cold.heap - warm.heap;
     const leaked = trial.server.descriptors - descriptors;
     const ended = Object.values(after.stats.closed).reduce((sum, count) => sum + count, 0);
 
