@@ -52,7 +52,6 @@ class TokenBucket {
   void take() {
     if (rate_ > 0) tokens_ -= 1;
   }
-  bool limited() const { return rate_ > 0; }
 
  private:
   double rate_;

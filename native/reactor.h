@@ -141,7 +141,8 @@ class Reactor {
   void count_out(uint32_t number, Slot& slot);
   void report_refusals();
   int32_t next_look(uint32_t number, Slot& slot, int32_t deadline, int32_t now, Expiry* reached);
-  bool has_moved(uint32_t number, Slot& slot);
+  bool has_unread_input(const Slot& slot);
+  bool flush_moves(uint32_t number, Slot& slot);
   void moved(uint32_t number, const Slot& slot) {
     if (slot.timed) time_limits_->moved(number, tick_);
   }

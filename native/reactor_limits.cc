@@ -79,7 +79,8 @@ int32_t Reactor::next_look(uint32_t number, Slot& slot, int32_t deadline, int32_
         memory_.traffic[2 * number + 1],
     };
     *reached = time_limits_->look(number, limits, present, now, &next);
-    again = (*reached == Expiry::FirstByte || *reached == Expiry::Idle) && has_moved(number, slot);
+    again = (*reached == Expiry::FirstByte && has_unread_input(slot)) ||
+            (*reached == Expiry::Idle && (has_unread_input(slot) || flush_moves(number, slot)));
     if (again) time_limits_->resumed(number, now);
   }
   if (*reached != Expiry::None) {
@@ -93,9 +94,13 @@ int32_t Reactor::next_look(uint32_t number, Slot& slot, int32_t deadline, int32_
 
 // Whether a connection that seems to stand still only waits for its turn: where callbacks take long, or thousands are
 // ready, its input is not read yet.
-bool Reactor::has_moved(uint32_t number, Slot& slot) {
+bool Reactor::has_unread_input(const Slot& slot) {
   uint8_t byte;
-  if (slot.reading == Reading::Open && sys_.recv(slot.fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) > 0) return true;
+  return slot.reading == Reading::Open && sys_.recv(slot.fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+// Or its output has not been tried again: it is now. Whether the kernel took any.
+bool Reactor::flush_moves(uint32_t number, Slot& slot) {
   if (slot.outbox == nullptr) return false;
   const double before = memory_.traffic[2 * number + 1];
   flush_outbox(number, slot);

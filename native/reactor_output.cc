@@ -16,7 +16,7 @@ constexpr int kMaxParts = 64;
 // Bytes flushed to one connection per readiness: one with an endless outbox must not hold the turn.
 constexpr size_t kFlushBudget = 1024 * 1024;
 
-// How long, and how many bytes, a closed connection waits for its peer's FIN.
+// How many bytes of its peer's a closed connection throws away while it waits for the FIN.
 constexpr uint32_t kLingerBytes = 1024 * 1024;
 
 #ifdef MSG_NOSIGNAL
@@ -24,6 +24,11 @@ constexpr int kSendFlags = MSG_NOSIGNAL;
 #else
 constexpr int kSendFlags = 0;  // SO_NOSIGPIPE was set on the socket
 #endif
+
+// Times wrap around.
+bool is_earlier(int32_t a, int32_t b) {
+  return static_cast<int32_t>(static_cast<uint32_t>(a) - static_cast<uint32_t>(b)) < 0;
+}
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
@@ -404,8 +409,13 @@ void Reactor::discard(uint32_t number, Slot& slot, bool report_end) {
 
 void Reactor::arm(uint32_t number, Slot& slot) {
   const int32_t deadline = memory_.deadline[number];
-  // A connection with limits of time always has an entry, and one that is looked at too early moves on by itself.
-  if (deadline == 0 && slot.timed) return;
+  if (slot.timed) {
+    // Its entry is that of its limits, too: it comes at the earliest time that was asked for, and moves on by itself.
+    int32_t& looks = memory_.wheel_due[number];
+    if (deadline != 0 && (looks == 0 || is_earlier(deadline, looks))) looks = deadline;
+    if (looks != 0) schedule(number, looks);
+    return;
+  }
   memory_.wheel_due[number] = deadline;
   if (deadline == 0) {
     wheel_.cancel(number);

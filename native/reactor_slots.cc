@@ -255,7 +255,7 @@ void Reactor::retire(uint32_t number, Slot& slot) {
     admission_->close_door(slot.door);
     slot.guarded = false;
   }
-  // The address of a listener may be wanted again at once, so it does not wait for the connections.
+  // What is no connection does not wait for them: the address of a listener may be wanted again at once.
   const bool first = slot.kind != SlotKind::Stream;
   slot.kind = SlotKind::Closing;
   queue_closed(number, first);

@@ -1,4 +1,4 @@
-// Every system call of the core goes through one of these pointers, so that a test can put a kernel of its own behind it.
+// Every system call of the core on a socket goes through one of these pointers, so that a test can put a kernel of its own behind it.
 #pragma once
 
 #include <sys/socket.h>
@@ -18,7 +18,6 @@ struct SysTable {
   ssize_t (*read)(int fd, void* buffer, size_t length);
   ssize_t (*send)(int fd, const void* buffer, size_t length, int flags);
   ssize_t (*sendmsg)(int fd, const msghdr* message, int flags);
-  ssize_t (*write)(int fd, const void* buffer, size_t length);
   ssize_t (*writev)(int fd, const iovec* parts, int count);
   int (*socket)(int domain, int type, int protocol);  // non-blocking, close-on-exec
   int (*bind)(int fd, const sockaddr* address, socklen_t length);

@@ -50,7 +50,7 @@ int64_t monotonic_ns() {
 
 const SysTable& system_calls() {
   static const SysTable table = {
-      accept_nonblocking, ::recv,        ::recvfrom, ::read,    ::send,     ::sendmsg,    ::write,      ::writev,
+      accept_nonblocking, ::recv,        ::recvfrom, ::read,    ::send,     ::sendmsg,    ::writev,
       open_socket,        ::bind,        ::listen,   ::connect, ::shutdown, ::close,      ::getsockopt, ::setsockopt,
       ::getsockname,      ::getpeername, ::fstat,    get_flags, set_flags,  monotonic_ns,
   };

@@ -28,8 +28,8 @@ What exists as a command and as a file is the command: the file is ./doctor.
 
 command(process.argv.slice(2)).catch((error: Error) => {
   if (!(error instanceof CommandFailure)) throw error;
-  process.stderr.write(`netmux: ${error.message}\n`);
-  process.exitCode = error.status;
+  // What the module has started meanwhile, a server of its own perhaps, ends with the command.
+  process.stderr.write(`netmux: ${error.message}\n`, () => process.exit(error.status));
 });
 
 async function command([name, ...words]: readonly string[]): Promise<void> {

@@ -185,6 +185,17 @@ export class CommandRing {
     this.#append(CommandKind.Send, slot, offset, payload.length);
   }
 
+  /** Whether output of this slot lies in the ring, which nobody has tried to send yet. */
+  holdsOutputOf(slot: number): boolean {
+    this.encode();
+    for (let at = (this.#control[Control.CommandCount]! - 1) * WORDS; at >= 0; at -= WORDS) {
+      const head = this.#commands[at]!;
+      if (head >>> 8 === slot && (head & 0xff) <= CommandKind.WriteReference && this.#commands[at + 1] === this.#generation[slot])
+        return true;
+    }
+    return false;
+  }
+
   /**
    * A copy of the bytes that lie in the ring for this slot, behind the last `KillOutput`.
    * @param readSlab where forwarded bytes lie

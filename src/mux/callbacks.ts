@@ -30,7 +30,7 @@ export interface MuxCallbacks<Data = unknown> {
   mux_epipe?(mux: Mux<Data>, fh: Handle<Data>): unknown;
   /**
    * Limits have kept connections out (called on the *listener's* object): at most once a second for each listener and reason,
-   * with their number. Each of them was reset, and is counted in `Mux.stats`.
+   * with their number. Each of them was reset (over a UNIX socket: ended), and is counted in `Mux.stats`.
    */
   mux_refused?(mux: Mux<Data>, listener: Handle<Data>, refused: Refused): unknown;
   /** Something went wrong: an error with a `code`, or what a callback has thrown. Without it a line goes to the option `warn`. */

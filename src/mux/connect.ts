@@ -37,7 +37,7 @@ export class Connecting extends SetUp {
         this.#addresses = addresses;
         this.#tryNext();
       },
-      (error) => this.#fail(error),
+      (error: Error) => this.#fail(error),
     );
   }
 
@@ -103,7 +103,7 @@ export class Connecting extends SetUp {
     this.#fail(new NetmuxError('NETMUX_CONNECT_TIMEOUT', `no connection to ${this.#describe()} within ${timeoutMs / 1000} s`));
   }
 
-  #fail(error: unknown): void {
+  #fail(error: Error): void {
     if (!this.isOver) this.dispatcher.lifecycle.neverConnected(this.handle, error);
   }
 

@@ -379,7 +379,7 @@ export class Dispatcher {
   #settle(handle: Handle, result: unknown): void {
     if (!isThenable(result)) return;
     Promise.resolve(result).catch((error) => {
-      if (handle.closed) handle.mux.complain(error);
+      if (handle.closed) handle.mux.complain(error, handle);
       else this.lifecycle.failed(handle, error);
     });
   }

@@ -272,3 +272,9 @@ function familyOf(address: Address | undefined): 'IPv4' | 'IPv6' | 'unix' | unde
   if (address === undefined) return undefined;
   return address.family === 'unix' ? 'unix' : address.family === 4 ? 'IPv4' : 'IPv6';
 }
+
+/** @internal What a line about a connection begins with: its peer, where that is known. */
+export function peerPrefix(fh: Handle): string {
+  const { remotePort } = fh;
+  return remotePort === undefined ? '' : `[${fh.remoteAddress}]:${remotePort}: `;
+}

@@ -1,5 +1,6 @@
+import { isNativeError } from 'node:util/types';
 import { CloseMode, CommandKind } from '../engine/engine.js';
-import { NetmuxError } from '../errors.js';
+import { NetmuxError, shown } from '../errors.js';
 import type { BoundPaths } from './bound-paths.js';
 import type { ClosedReason } from './failures.js';
 import { Effect, Ending, Fact, Reading, SlotState, stepTowardsEnd, Writing, withReading, withWriting } from './half-close.js';
@@ -44,6 +45,7 @@ export class Lifecycle {
 
   /** `shutdown` of a handle that is known. */
   shutdown(handle: Handle, how: 0 | 1 | 2): void {
+    if (handle.slot === DEAD) return; // by what a shutdown before it has brought about
     if (handle.slot === PENDING) {
       const { output } = this.#slots.pending.get(handle)!;
       if (output !== undefined && (output.length > 0 || how !== 2)) output.shutdowns.add(how);
@@ -132,18 +134,18 @@ export class Lifecycle {
   }
 
   /** Something about a handle went wrong: `mux_error`, or a line where nobody listens for it, or nobody may any more. */
-  report(handle: Handle, error: unknown): void {
+  report(handle: Handle, error: Error): void {
     const { mux } = handle;
     const callbacks = handle.callbacks ?? mux.callbacks;
     try {
       if (callbacks?.mux_error === undefined || handle.slot === DEAD) {
-        mux.complain(error);
+        mux.complain(error, handle);
         return;
       }
-      const result = callbacks.mux_error(mux, handle, error as Error); // as everywhere in Node: what is thrown is an Error, or somebody's fault
-      if (isThenable(result)) result.then(undefined, (reason) => mux.complain(reason));
+      const result = callbacks.mux_error(mux, handle, error);
+      if (isThenable(result)) result.then(undefined, (reason) => mux.complain(reason, handle));
     } catch (second) {
-      mux.complain(second);
+      mux.complain(second, handle);
     }
   }
 
@@ -152,7 +154,9 @@ export class Lifecycle {
    * stays, since it serves others than the one who caused it.
    */
   failed(handle: Handle, thrown: unknown): void {
-    const error = thrown ?? new NetmuxError('NETMUX_NO_REASON', `a callback threw ${thrown}, or its promise was rejected with that`);
+    const error = isError(thrown)
+      ? thrown
+      : new NetmuxError('NETMUX_NO_REASON', `a callback threw ${shown(thrown)}, or its promise was rejected with that`, { cause: thrown });
     if (handle.mux.settings.onCallbackError === 'exit') {
       process.nextTick(() => {
         throw error;
@@ -179,7 +183,7 @@ export class Lifecycle {
   }
 
   /** A connection that never came about. */
-  neverConnected(handle: Handle, error: unknown): void {
+  neverConnected(handle: Handle, error: Error): void {
     this.#slots.failures.fail(handle, 'failed', error);
     this.report(handle, error);
     if (handle.slot === PENDING) this.#abandon(handle);
@@ -251,9 +255,14 @@ export class Lifecycle {
     try {
       if (callbacks?.mux_close === undefined) return;
       const result = callbacks.mux_close(mux, handle);
-      if (isThenable(result)) result.then(undefined, (reason) => mux.complain(reason));
+      if (isThenable(result)) result.then(undefined, (reason) => mux.complain(reason, handle));
     } catch (error) {
-      mux.complain(error);
+      mux.complain(error, handle);
     }
   }
+}
+
+/** Also one of another realm. */
+function isError(thrown: unknown): thrown is Error {
+  return thrown instanceof Error || isNativeError(thrown);
 }

@@ -3,7 +3,7 @@ import { decodeAddress } from '../engine/address.js';
 import type { EngineName } from '../engine/engine.js';
 import { CloseMode, Control, HandleKind, type SocketOptions } from '../engine/engine.js';
 import { selectEngine } from '../engine/select.js';
-import { NetmuxTypeError, shown } from '../errors.js';
+import { NetmuxError, NetmuxTypeError, shown } from '../errors.js';
 import { AsyncScopes, ownCallbacks } from './async-scopes.js';
 import { checkCallbacks, misspeltCallbacks } from './callback-checks.js';
 import type { MuxCallbacks } from './callbacks.js';
@@ -13,7 +13,7 @@ import { type DatagramPeer, datagramPeer } from './datagram-address.js';
 import type { Dispatcher } from './dispatcher.js';
 import { dispatcherOf } from './dispatchers.js';
 import { SlotState } from './half-close.js';
-import { Handle, Listener } from './handle.js';
+import { Handle, Listener, peerPrefix } from './handle.js';
 import type { InputBuffer } from './input-buffer.js';
 import { listenerLimits, socketDefaults } from './limits.js';
 import { Listening } from './listen.js';
@@ -93,7 +93,7 @@ export class Mux<Data = unknown> implements AsyncDisposable {
 
   /**
    * Connects, once the loop runs: `mux_connection` when the connection is established, else `mux_error` and `mux_close`.
-   * Until then the handle is not writable.
+   * Until then what is written waits, within `maxOutbuffer`.
    * @throws NetmuxTypeError for misuse
    */
   connect(options: ConnectOptions): Handle<Data> {
@@ -263,10 +263,13 @@ export class Mux<Data = unknown> implements AsyncDisposable {
     return statsOf(this);
   }
 
-  /** @internal Tells of an error that no callback takes. */
-  complain(error: unknown): void {
+  /**
+   * @internal Tells of an error that no callback takes.
+   * @param fh whose it is
+   */
+  complain(error: unknown, fh?: Handle): void {
     try {
-      this.settings.warn(`netmux: ${described(error)}`);
+      this.settings.warn(`netmux: ${fh === undefined ? '' : peerPrefix(fh)}${described(error)}`);
     } catch (second) {
       // Thrown where it is uncaught, but not in the middle of a batch: the other connections get their callbacks.
       process.nextTick(() => {
@@ -307,9 +310,11 @@ export class Mux<Data = unknown> implements AsyncDisposable {
   }
 }
 
-/** An error as a line for people. Its properties may be anybody's getters. */
+/** An error as a line for people; what a callback has thrown with the frames that say where. Its properties may be anybody's getters. */
 function described(error: unknown): string {
   try {
+    if (error instanceof NetmuxError) return `${error.message} (${error.code})`;
+    if (error instanceof Error && 'syscall' in error) return error.message;
     return error instanceof Error ? `${error.stack ?? error.message}` : `thrown: ${shown(error)}`;
   } catch {
     return 'thrown: an object that cannot be shown';

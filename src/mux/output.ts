@@ -198,6 +198,12 @@ export class Output {
     const { maxOutbuffer, outbufferPolicy } = handle.mux.settings;
     if (bytes <= maxOutbuffer - queued) return true;
     const { slot } = handle;
+    // What this group of callbacks has written waits for its end, and not for the peer: it is tried first.
+    if (bytes <= maxOutbuffer && slot >= 0 && this.#ring.holdsOutputOf(slot)) {
+      this.#engine.drain();
+      queued = this.#unsent[slot]!;
+      if (bytes <= maxOutbuffer - queued) return true;
+    }
     const verdict = typeof outbufferPolicy === 'function' ? outbufferPolicy(handle, bytes) : outbufferPolicy;
     if (handle.slot !== slot) return false; // the policy has closed it
     if (verdict === 'drop') {

@@ -63,9 +63,16 @@ export class Run {
   /** `Mux.endLoop`: takes effect at once, or when the present group of callbacks and the timers behind it are through. */
   end(): void {
     if (!this.isRunning || this.#draining !== undefined) return;
+    if (!this.#dispatcher.slots.timers.inBatch) {
+      this.#drain();
+      return;
+    }
+    const run = this.#promise;
+    const drain = () => {
+      if (this.#promise === run) this.#drain(); // else it has ended by itself, and this would be the next one
+    };
     // The pure-Node engine sees to what is due when its turn is over, and in the same phase: this comes behind it.
-    if (this.#dispatcher.slots.timers.inBatch) process.nextTick(() => setImmediate(() => this.#drain()));
-    else this.#drain();
+    process.nextTick(() => setImmediate(drain));
   }
 
   /** Ends everything, also where `loop()` was never called. */

@@ -12,6 +12,9 @@ import type { MultiplexServer } from './multiplex-server.js';
 /** Seconds in which a refused client has to read what it was told. */
 const LAST_WORDS_SECONDS = 5;
 
+/** Level of the log lines about single clients. */
+const INFORMATION = 3;
+
 /** Refusals for want of room are told of no more often. */
 const FLOOD_LINE_MS = 1000;
 
@@ -172,6 +175,7 @@ export class Admission<Client extends MultiplexClient<Logging>> {
   }
 
   #refuse(client: Client): void {
+    this.#logRefusal(client);
     this.#mux.setCallbackObject(this.#outside, client.fh);
     try {
       const result: unknown = this.#linked(client, () => this.#server.request_denied_hook(client));
@@ -180,6 +184,11 @@ export class Admission<Client extends MultiplexClient<Logging>> {
       this.#complain(error);
     }
     this.#dismiss(client.fh);
+  }
+
+  #logRefusal({ peeraddr, peerport }: Client): void {
+    if (peeraddr === undefined) this.#server.log(INFORMATION, '%s REFUSE UNIX Socket', this.#server.log_time());
+    else this.#server.log(INFORMATION, '%s REFUSE TCP Peer: "[%s]:%d"', this.#server.log_time(), peeraddr, peerport);
   }
 
   #dismiss(fh: Handle<Client>): void {

@@ -177,12 +177,12 @@ export class Binding<Client> implements Belonging {
     return this.#mux.listen({ fd: descriptor }).ready;
   }
 
-  /** Whether a socket that was handed over is what a port asks for. */
+  /** Whether a socket that was handed over is what a port asks for. Where one of them is of all addresses, the other could not be bound. */
   #serves(listener: Listener<Client>, { path, port, host, proto }: BindSpec): boolean {
     if (this.#mux.isUdp(listener) !== (proto === 'udp' || proto === 'unixdgram')) return false;
     if (path !== undefined || listener.localPort === undefined) return path === listener.localAddress;
     const address = listener.localAddress!;
-    return port === listener.localPort && (host === address || (WILDCARDS.includes(host) && WILDCARDS.includes(address)));
+    return port === listener.localPort && (host === address || WILDCARDS.includes(host) || WILDCARDS.includes(address));
   }
 }
 

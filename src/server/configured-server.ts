@@ -82,7 +82,9 @@ export abstract class ConfiguredServer<Client, Options extends ServerOptions> ex
 
   /** The value of an option, once it was read and checked, or of another property. (Net::Server get_property) */
   get_property<Name extends keyof ServerSettings>(name: Name): ServerSettings[Name];
-  /** Also of options of a program's own. */
+  /** Of an option of the program's own, in its declared type. */
+  get_property<Name extends keyof Options & string>(name: Name): Options[Name];
+  /** Of any other property. */
   get_property(name: string): unknown;
   get_property(name: string): unknown {
     return this.server[name];

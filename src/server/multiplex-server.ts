@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { NetmuxError } from '../errors.js';
 import type { CallbackError } from '../mux/callbacks.js';
-import type { Handle, Listener } from '../mux/handle.js';
+import { type Handle, type Listener, peerPrefix } from '../mux/handle.js';
 import type { InputBuffer } from '../mux/input-buffer.js';
 import type { Refused } from '../mux/limits.js';
 import { Mux } from '../mux/mux.js';
@@ -458,15 +458,15 @@ export class MultiplexServer<
 
 /** A multiplexer that tells the server's log what it cannot tell a callback. */
 class ServerMux<Client> extends Mux<Client> {
-  readonly #server: { complain(error: unknown): void };
+  readonly #server: { complain(error: unknown, during: string): void };
 
-  constructor(server: { complain(error: unknown): void }, options: MuxOptions) {
+  constructor(server: { complain(error: unknown, during: string): void }, options: MuxOptions) {
     super(options);
     this.#server = server;
   }
 
-  override complain(error: unknown): void {
-    this.#server.complain(error);
+  override complain(error: unknown, fh?: Handle): void {
+    this.#server.complain(error, fh === undefined ? '' : peerPrefix(fh));
   }
 }
 

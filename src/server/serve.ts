@@ -31,8 +31,17 @@ type MethodName =
   | 'sig_hup'
   | 'server_exit';
 
-/** What `serve` takes: options, callbacks and hooks in one object. */
-export type ServeOptions<Client extends MultiplexClient<Logging> = MultiplexClient> = ServerOptions &
+/** A type that is named where it is wanted, and never guessed from what was written: that would allow any name. */
+type Named<Type> = [Type][Type extends unknown ? 0 : never];
+
+/**
+ * What `serve` takes: options, callbacks and hooks in one object.
+ *
+ * @typeParam Client the class of the objects that stand for connections
+ * @typeParam Options the application's options beside the server's
+ */
+export type ServeOptions<Client extends MultiplexClient<Logging> = MultiplexClient, Options extends object = object> = ServerOptions &
+  Readonly<Partial<Named<Options>>> &
   RunControl &
   Methods<Client> &
   Callbacks<Client> & {
@@ -62,7 +71,9 @@ export interface Servable {
  * @returns the server, at once: `ready` tells when it serves, `close()` ends it
  * @throws NetmuxTypeError for what is no such object, and for a callback or a hook that is no function
  */
-export function serve<Client extends MultiplexClient<Logging> = MultiplexClient>(server: ServeOptions<Client>): MultiplexServer<Client> {
+export function serve<Client extends MultiplexClient<Logging> = MultiplexClient, Options extends object = object>(
+  server: ServeOptions<Client, Options>,
+): MultiplexServer<Client> {
   checkServed(server);
   const { server: served, options } = fromObject(server);
   runProgram({ server: served as Runnable, options }).catch(() => {});

@@ -210,6 +210,13 @@ describe('a module', () => {
     });
   });
 
+  it('without a default export that serves by itself: its server ends with the command', async () => {
+    const folder = temporaryDirectory();
+    writeFileSync(join(folder, 'a.mjs'), "const { createServer } = await import('node:net');\ncreateServer().listen(0);\n");
+    const { code, stderr } = await startCommand(['a.mjs'], { cwd: folder }).ending();
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('there is no default export') });
+  });
+
   it('without its ending: the line has it', async () => {
     const folder = temporaryDirectory();
     writeFileSync(join(folder, 'a.mjs'), '');

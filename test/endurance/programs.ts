@@ -8,6 +8,7 @@ import { drain } from './programs/drain.js';
 import { floodingPeer } from './programs/flooding-peer.js';
 import { gigabyte } from './programs/gigabyte.js';
 import { halfClose } from './programs/half-close.js';
+import { idle } from './programs/idle.js';
 import { memoryReturns } from './programs/memory-returns.js';
 import { neverReading } from './programs/never-reading.js';
 import { pausedListener } from './programs/paused-listener.js';
@@ -23,6 +24,7 @@ import { timersAtOnce } from './programs/timers-at-once.js';
 /** All programs, in the order in which they are run. */
 export const programs: readonly Program[] = [
   churn,
+  idle,
   descriptors,
   slowloris,
   neverReading,

@@ -73,6 +73,7 @@ class TimedServer {
   #serve(fh: Handle, step: Extract<TimeStep, { server: number }>): void {
     if (step.does === 'write') fh.write(Buffer.alloc(step.bytes));
     else if (step.does === 'timer') fh.setTimeout(step.ms / 1000);
+    else if (step.does === 'timers') for (const ms of step.all) fh.setTimeout(ms === null ? null : ms / 1000);
     else if (step.does === 'no timer') fh.setTimeout(null);
     else fh[step.does]();
   }

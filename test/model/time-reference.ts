@@ -26,6 +26,8 @@ export type TimeStep =
   | { readonly server: number; readonly does: 'pause' | 'resume' | 'no timer' }
   | { readonly server: number; readonly does: 'write'; readonly bytes: number }
   | { readonly server: number; readonly does: 'timer'; readonly ms: number }
+  /** Several at once: null takes it away. The last one counts. */
+  | { readonly server: number; readonly does: 'timers'; readonly all: readonly (number | null)[] }
   | { readonly ms: number };
 
 const one = fc.nat(CONNECTIONS - 1);
@@ -36,6 +38,14 @@ const step: fc.Arbitrary<TimeStep> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ client: one, does: fc.constantFrom('stop reading' as const, 'read on' as const) }) },
   { weight: 2, arbitrary: fc.record({ server: one, does: fc.constantFrom('pause' as const, 'resume' as const, 'no timer' as const) }) },
   { weight: 2, arbitrary: fc.record({ server: one, does: fc.constant('write' as const), bytes: fc.constantFrom(1, 700, 3000) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      server: one,
+      does: fc.constant('timers' as const),
+      all: fc.array(fc.constantFrom(null, 1, 500, 2000, 5000, 9000), { minLength: 2, maxLength: 3 }),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ server: one, does: fc.constant('timer' as const), ms: fc.constantFrom(1, 500, 2000, 5000, 9000) }) },
   { weight: 8, arbitrary: fc.record({ ms: fc.constantFrom(1, 499, 500, 1000, 2500, 5000, 6000) }) },
 );
@@ -171,6 +181,11 @@ export class TimeReference {
       case 'timer':
         c.timer = this.#now + step.ms;
         break;
+      case 'timers': {
+        const last = step.all.at(-1)!;
+        c.timer = last === null ? undefined : this.#now + last;
+        break;
+      }
       case 'no timer':
         c.timer = undefined;
         break;

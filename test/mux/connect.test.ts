@@ -54,6 +54,22 @@ describeEngines('connect', (engine) => {
     expect(scene.log.filter((line) => line === 'mux_connection out')).toHaveLength(1);
   });
 
+  it('is closed once, whatever was shut down before it was established', async () => {
+    const scene = await openScene(engine);
+    const out = scene.mux.connect({ host: '127.0.0.1', port: scene.port });
+    scene.journal.name(out, 'out');
+    out.write('x');
+    for (const how of [0, 1, 2] as const) out.shutdown(how);
+    scene.mux.killOutput(out);
+    await scene.until('mux_close out');
+    await scene.until('mux_close c1');
+    expect(scene.log.filter((line) => line.endsWith(' out'))).toEqual(['mux_close out']);
+    const stats = scene.mux.stats();
+    expect(stats).toMatchObject({ connected: 1, accepted: 1, bytesRead: 0, bytesWritten: 0 });
+    expect(stats.closed.ended).toBe(2);
+    expect(scene.listener.closed).toBe(false);
+  });
+
   it('a connection that is refused is mux_error, then mux_close, never mux_connection', async () => {
     const scene = await openScene(engine);
     const port = await freePort();

@@ -2,7 +2,8 @@
 import { expect, it } from 'vitest';
 import type { Handle, MuxOptions } from '../../src/index.js';
 import { describeEngines } from '../engines.js';
-import { openScene } from './scene.js';
+import { Peer } from './peer.js';
+import { openMux, openScene } from './scene.js';
 
 describeEngines('fh.error', (engine) => {
   it('tells a reset from an orderly end, in mux_eof already', async () => {
@@ -40,6 +41,45 @@ describeEngines('fh.error', (engine) => {
     expect(second.fh.error).toMatchObject({ code: 'NETMUX_NO_REASON', message: expect.stringContaining('undefined') });
     expect(scene.log).toContain('mux_error c2 NETMUX_NO_REASON');
     expect(scene.mux.stats().closed.threw).toBe(2);
+  });
+
+  it('is an Error whatever was thrown: the value is its cause', async () => {
+    const scene = await openScene(engine, {
+      steps: {
+        mux_input: () => {
+          throw 'words';
+        },
+      },
+    });
+    const { peer, fh } = await scene.client();
+    await peer.send('throw');
+    await scene.until('mux_close c1');
+    expect(fh.error).toBeInstanceOf(Error);
+    expect(fh.error).toMatchObject({ code: 'NETMUX_NO_REASON', message: expect.stringContaining('"words"'), cause: 'words' });
+  });
+
+  it('goes to warn where there is no mux_error: a line with the peer, and the frames of what a callback threw', async () => {
+    const warnings: string[] = [];
+    const mux = openMux(engine, { maxInbuffer: 3, warn: (line) => warnings.push(line) });
+    mux.setCallbackObject({
+      mux_input: (_, _fh, data) => {
+        if (data.toString() === 'no') throw new Error('mine');
+      },
+    });
+    const listener = mux.listen({ host: '127.0.0.1', port: 0 });
+    await listener.ready;
+    void mux.loop();
+    const ports: unknown[] = [];
+    for (const text of ['no', 'long']) {
+      const peer = await Peer.connect(listener.localPort as number);
+      ports.push(peer.socket.localPort);
+      await peer.send(text);
+      await peer.end();
+    }
+    expect(warnings).toEqual([
+      expect.stringMatching(new RegExp(`^netmux: \\[127\\.0\\.0\\.1\\]:${ports[0]}: Error: mine\\n +at `)),
+      `netmux: [127.0.0.1]:${ports[1]}: 4 bytes of input are unread: more than the 3 of maxInbuffer (NETMUX_INBUFFER_LIMIT)`,
+    ]);
   });
 
   it('is the limit that was exceeded; with output unsent the peer is reset', async () => {

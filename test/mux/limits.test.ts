@@ -205,6 +205,43 @@ describeEngines('limits of time', (engine) => {
     expect(scene.mux.stats().closed.idle).toBe(0);
   });
 
+  it('hold for who sets a short timer and then a long one', async () => {
+    const set = (_: unknown, fh: Handle) => {
+      fh.setTimeout(0.05);
+      fh.setTimeout(60);
+    };
+    const { code, scene } = await closedBy({ idleTimeout: 0.15 }, () => {}, { mux_connection: set });
+    expect(code).toBe('NETMUX_IDLE_TIMEOUT');
+    expect(scene.log).not.toContain('mux_timeout c1');
+  });
+
+  it('do not keep a timer from its time, where one before it was set and taken away', async () => {
+    const scene = await openScene(engine, {
+      mux: { maxLifetime: 3600 },
+      steps: {
+        mux_connection(_, fh) {
+          fh.setTimeout(0.1);
+          fh.setTimeout(null);
+        },
+        mux_input: (_, fh, data) => {
+          data.consume();
+          fh.setTimeout(0.1);
+        },
+      },
+    });
+    const { peer } = await scene.client();
+    await peer.send('x');
+    await scene.until('mux_timeout c1');
+  });
+
+  it('firstByteTimeout is no matter of what is sent to the client', async () => {
+    const more = Buffer.alloc(8 * 1024 * 1024);
+    const push = (_: unknown, fh: Handle) => fh.write(more);
+    const { code, peer } = await closedBy({ firstByteTimeout: 0.3 }, () => {}, { mux_connection: push, mux_outbuffer_empty: push });
+    expect(code).toBe('NETMUX_FIRST_BYTE_TIMEOUT');
+    peer.socket.destroy();
+  });
+
   it('idleTimeout does not count the time of a pause', async () => {
     const scene = await openScene(engine, { mux: { idleTimeout: 0.05 }, steps: { mux_timeout: (_, fh) => fh.resume() } });
     const { peer, fh } = await scene.client();

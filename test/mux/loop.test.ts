@@ -148,6 +148,30 @@ describeAllEngines('loop: its end', (engine) => {
     expect(scene.log).toEqual(['mux_connection c1', 'mux_close c1', 'mux_connection c2', 'mux_input c2 "x"', 'mux_close c2']);
   });
 
+  it('which has ended by itself before endLoop could act, is not ended when it runs again', async () => {
+    const scene = await openScene(engine, {
+      steps: {
+        mux_input(mux, fh, data) {
+          if (data.take().toString() !== 'end') return;
+          mux.endLoop();
+          mux.close(scene.listener);
+          mux.close(fh);
+        },
+      },
+    });
+    const { peer } = await scene.client();
+    await peer.send('end');
+    await scene.loop;
+    const listener = scene.mux.listen({ host: '127.0.0.1', port: 0 });
+    scene.startLoop();
+    await listener.ready;
+    await sleep(30); // what is put off is put off to the next turns of Node's loop
+    expect(listener.closed).toBe(false);
+    const second = await Peer.connect(listener.localPort as number);
+    await second.send('x');
+    await scene.until('mux_input c2 "x"');
+  });
+
   it('can be started again by who awaits it', async () => {
     const scene = await openScene(engine, { start: false });
     for (let round = 0; round < 3; round += 1) {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { type Handle, type Listener, type ListenOptions, Mux, type MuxCallbacks, type MuxOptions } from '../../src/index.js';
 import { engineOption, type TestedEngine } from '../engines.js';
@@ -115,6 +116,25 @@ export async function fence(mux: Mux): Promise<void> {
   await peer.finish();
   await peer.end();
   peer.socket.destroy();
+}
+
+/** How long the kernel moves what it was given, at most, on its way to a peer that does not read. */
+const KERNEL_SETTLES_MS = 20;
+
+/**
+ * Writes to a peer that does not read until the kernel takes nothing more and so many bytes are left below `maxOutbuffer`. Where the
+ * policy is to close, that must not be reached on the way.
+ */
+export async function fill(fh: Handle, room: number): Promise<void> {
+  const { maxOutbuffer } = fh.mux.settings;
+  const target = maxOutbuffer - room;
+  while (fh.bufferedAmount < target) {
+    while (fh.bufferedAmount < target) {
+      fh.mux.write(fh, Buffer.alloc(target - fh.bufferedAmount, '.'));
+      fh.mux.dispatcher.engine.drain();
+    }
+    await sleep(KERNEL_SETTLES_MS);
+  }
 }
 
 /** A directory that is gone after the test. Its name is short: a UNIX path has 107 bytes. */

@@ -55,7 +55,6 @@ netmux::SysTable make_table() {
   table.read = [](int fd, void* buffer, size_t length) { return kernel().receive(fd, buffer, length, 0); };
   table.send = send_bytes;
   table.sendmsg = send_message;
-  table.write = [](int fd, const void* buffer, size_t length) { return send_bytes(fd, buffer, length, 0); };
   table.writev = [](int fd, const iovec* parts, int count) {
     return kernel().send(fd, parts, static_cast<size_t>(count));
   };

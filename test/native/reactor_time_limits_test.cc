@@ -99,6 +99,51 @@ TEST("one byte is a first byte, what we send is not") {
   CHECK(talkative.expired(Expiry::FirstByte));
 }
 
+TEST("output that goes on and on is no first byte either") {
+  Room room(first_byte(1000));
+  room.scene.write_reference(room.client, std::string(64 << 20, 'm'));
+  room.scene.reactor.flush();
+  for (int i = 0; i < 10; i++) {
+    room.pass(100);
+    // The peer makes room just before the limit is looked at, so that a flush would move something.
+    char drained[4096];
+    while (recv(room.peer, drained, sizeof drained, MSG_DONTWAIT) > 0) {
+    }
+  }
+  CHECK(room.expired(Expiry::FirstByte));
+}
+
+TEST("a timer that is set short and then long in one batch does not take the limit along") {
+  Room room(idle(1000));
+  const auto& memory = room.scene.memory;
+  const int32_t now = static_cast<int32_t>(room.scene.now_ms());
+  // As the ring does it: the first is announced, the second only stored.
+  memory.deadline[room.client] = memory.wheel_due[room.client] = now + 500;
+  room.scene.order(CommandKind::Arm, room.client);
+  memory.deadline[room.client] = now + 60'000;
+  room.scene.reactor.flush();
+  room.pass(1000);
+  CHECK(room.expired(Expiry::Idle));
+}
+
+TEST("a timer that is set and taken away in one batch leaves no time behind at which nobody looks") {
+  ListenerLimits limits;
+  limits.lifetime_ms = 3'600'000;
+  Room room(limits);
+  const auto& memory = room.scene.memory;
+  const int32_t now = static_cast<int32_t>(room.scene.now_ms());
+  memory.deadline[room.client] = memory.wheel_due[room.client] = now + 200;
+  room.scene.order(CommandKind::Arm, room.client);
+  memory.deadline[room.client] = 0;
+  room.scene.reactor.flush();
+  // Set later than what was announced, so it is not announced again.
+  memory.deadline[room.client] = now + 300;
+  room.pass(200);
+  CHECK(room.scene.of(RecordKind::Timer).empty());
+  room.pass(100);
+  CHECK_EQUAL(room.scene.of(RecordKind::Timer).size(), 1);
+}
+
 TEST("an idle connection expires so long after the last byte, in whichever direction") {
   Room room(idle(1000));
   for (int i = 0; i < 5; i++) {

@@ -62,8 +62,8 @@ describeAllEngines('a client that waits for a promise', (engine) => {
     ]);
   });
 
-  it('is refused when the promise says so: its input is thrown away, the text of the hook is sent', async () => {
-    const server = await start(new Gatekeeper(), engine);
+  it('is refused when the promise says so: its input is thrown away, the text of the hook is sent, the log has it', async () => {
+    const server = await start(new Gatekeeper(), engine, { log_level: 3 });
     const client = await connectTo(server);
     await client.send('early');
     await server.journal.until('asked 1');
@@ -71,6 +71,7 @@ describeAllEngines('a client that waits for a promise', (engine) => {
     expect(await client.end()).toMatchObject({ text: 'Go away!\n', by: 'fin' });
     await server.journal.until('mux_close shared');
     expect(server.journal.lines).toEqual(['asked 1', 'request_denied_hook', 'mux_eof shared ""', 'mux_close shared']);
+    expect(server.logged.at(-1)).toMatch(/^3 \S+ REFUSE TCP Peer: "\[127\.0\.0\.1\]:\d+"$/);
   });
 
   it('is refused when the promise is rejected, and the log says why (D20)', async () => {

@@ -53,6 +53,14 @@ describe.skipIf(!engines.includes('native'))('a server started by a service mana
     program.process.kill('SIGKILL');
   });
 
+  it('serves them for a configured port of any address with the same number', async () => {
+    const { port, descriptor } = await socketUnit();
+    const program = startUnit(descriptor, [`--port=*:${port}`, '--port=0']);
+    expect(Number(await program.line('listening'))).toBe(port);
+    expect(Number(await program.line('and'))).not.toBe(port);
+    program.process.kill('SIGKILL');
+  });
+
   it('ignores sockets that were meant for another process', async () => {
     const { port, descriptor } = await socketUnit();
     const program = startUnit(descriptor, ['--port=0'], { LISTEN_PID: '1' });

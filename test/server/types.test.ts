@@ -41,7 +41,7 @@ describe('types', () => {
     expectTypeOf<NonNullable<Parameters<Chat['run']>[0]>>().toHaveProperty('greeting');
     expectTypeOf<NonNullable<Parameters<Chat['run']>[0]>>().toHaveProperty('signal');
     expectTypeOf(chat.get_property('drain_timeout')).toEqualTypeOf<number>();
-    expectTypeOf(chat.get_property('greeting')).toEqualTypeOf<unknown>();
+    expectTypeOf(chat.get_property('greeting')).toEqualTypeOf<string | undefined>();
     expectTypeOf(chat.server.requests).toEqualTypeOf<number>();
     expectTypeOf(chat.ready).toEqualTypeOf<Promise<void>>();
   });
@@ -106,5 +106,17 @@ describe('types', () => {
         },
       });
     expectTypeOf(build).returns.toEqualTypeOf<MultiplexServer<Client>>();
+  });
+
+  it('know options of an application, where it names them', () => {
+    const own = () => serve<Client, { idle: number }>({ mux_input() {}, idle: 5 });
+    // @ts-expect-error a number is needed
+    const illTyped = () => serve<Client, { idle: number }>({ mux_input() {}, idle: 'long' });
+    // @ts-expect-error there is no such option
+    const unknown = () => serve<Client, { idle: number }>({ mux_input() {}, idel: 5 });
+    class Idle extends MultiplexServer<Client, ServerOptions & { idle?: number }> {}
+    const value = (server: Idle) => server.get_property('idle');
+    expectTypeOf(value).returns.toEqualTypeOf<number | undefined>();
+    expectTypeOf([own, illTyped, unknown]).toBeArray();
   });
 });

@@ -52,8 +52,14 @@ export class Timers {
   /** Takes the slot's `deadline` up. */
   arm(slot: number): void {
     const deadline = this.#memory.deadline[slot]!;
-    // A connection with limits always has an entry, and one that is looked at too early moves on by itself.
-    if (deadline === 0 && this.#watches.has(slot)) return;
+    if (this.#watches.has(slot)) {
+      // Its entry is that of its limits, too: it comes at the earliest time that was asked for, and moves on by itself.
+      const { wheelDue } = this.#memory;
+      const looks = wheelDue[slot]!;
+      if (deadline !== 0 && (looks === 0 || ((deadline - looks) | 0) < 0)) wheelDue[slot] = deadline;
+      if (wheelDue[slot] !== 0) this.#heap.put(slot, wheelDue[slot]!);
+      return;
+    }
     // A timer armed and cancelled in one batch is not queued, and the slot must not say it is.
     this.#memory.wheelDue[slot] = deadline;
     if (deadline === 0) this.#heap.remove(slot);
