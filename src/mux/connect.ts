@@ -73,19 +73,19 @@ export class Connecting extends SetUp {
   }
 
   /** @param failure of the attempt before */
-  #tryNext(failure?: unknown): void {
+  #tryNext(failure?: Error): void {
     if (this.isOver) return;
     this.#at += 1;
     const address = this.#addresses[this.#at];
     if (address === undefined) {
-      this.#fail(failure);
+      this.#fail(failure!); // a name has one address at least
       return;
     }
     const { engine, slots } = this.dispatcher;
     try {
       this.#slot = engine.connect(address, this.#plan.socket);
     } catch (error) {
-      this.#tryNext(error);
+      this.#tryNext(error as Error);
       return;
     }
     slots.occupy(this.#slot, this.handle, SlotState.Stream);

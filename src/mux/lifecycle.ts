@@ -1,6 +1,5 @@
-import { isNativeError } from 'node:util/types';
 import { CloseMode, CommandKind } from '../engine/engine.js';
-import { NetmuxError, shown } from '../errors.js';
+import { NetmuxError } from '../errors.js';
 import type { BoundPaths } from './bound-paths.js';
 import type { ClosedReason } from './failures.js';
 import { Effect, Ending, Fact, Reading, SlotState, stepTowardsEnd, Writing, withReading, withWriting } from './half-close.js';
@@ -154,9 +153,9 @@ export class Lifecycle {
    * stays, since it serves others than the one who caused it.
    */
   failed(handle: Handle, thrown: unknown): void {
-    const error = isError(thrown)
-      ? thrown
-      : new NetmuxError('NETMUX_NO_REASON', `a callback threw ${shown(thrown)}, or its promise was rejected with that`, { cause: thrown });
+    // As everywhere in Node: what is thrown is an Error, or somebody's fault.
+    const error = (thrown ??
+      new NetmuxError('NETMUX_NO_REASON', `a callback threw ${thrown}, or its promise was rejected with that`)) as Error;
     if (handle.mux.settings.onCallbackError === 'exit') {
       process.nextTick(() => {
         throw error;
@@ -260,9 +259,4 @@ export class Lifecycle {
       mux.complain(error, handle);
     }
   }
-}
-
-/** Also one of another realm. */
-function isError(thrown: unknown): thrown is Error {
-  return thrown instanceof Error || isNativeError(thrown);
 }

@@ -263,10 +263,7 @@ export class Mux<Data = unknown> implements AsyncDisposable {
     return statsOf(this);
   }
 
-  /**
-   * @internal Tells of an error that no callback takes.
-   * @param fh whose it is
-   */
+  /** @internal Tells of an error that no callback takes, and whose it is. */
   complain(error: unknown, fh?: Handle): void {
     try {
       this.settings.warn(`netmux: ${fh === undefined ? '' : peerPrefix(fh)}${described(error)}`);

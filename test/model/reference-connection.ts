@@ -40,6 +40,10 @@ export class ReferenceConnection {
   unread = 0;
   /** Bytes written that nobody has taken yet; those that the client's side has. */
   queued = 0;
+  /** Of these, what was written since they were sent last. */
+  untried = 0;
+  /** How often all was sent before a limit was judged: each is told. */
+  emptied = 0;
   delivered = 0;
 
   /** The client sends no more. */

@@ -293,13 +293,29 @@ export class Reference {
   #write(c: ReferenceConnection, bytes: number): boolean {
     if (!c.isAlive || !c.isWritable) return false;
     const { floodBytes } = this.#traits;
-    if (bytes > floodBytes + floodBytes / 8 - c.queued) {
+    const limit = floodBytes + floodBytes / 8;
+    if (bytes > limit - c.queued && c.untried > 0) this.#tryNow(c);
+    if (bytes > limit - c.queued) {
       if (this.#settings.outbufferPolicy === 'drop') this.counts.dropped += 1;
       else this.#exceed(c, 'outbuffer', 'NETMUX_OUTBUFFER_LIMIT');
       return false;
     }
     c.queued += bytes;
+    c.untried += bytes;
     return c.queued <= HIGH_WATER_BYTES;
+  }
+
+  /** Before a limit is judged, the kernel is asked. */
+  #tryNow(c: ReferenceConnection): void {
+    c.untried = 0;
+    if (c.isPending) return;
+    if (c.isPeerGone) {
+      c.queued = 0; // lost; its end is told when what follows has failed as well
+    } else if (this.#traits.isFloodFast && c.isClientReading) {
+      c.delivered += c.queued;
+      c.queued = 0;
+      c.emptied += 1;
+    }
   }
 
   /** Whether more is queued than its client's buffers can hold. */
@@ -433,7 +449,8 @@ export class Reference {
 
   /** @param flood whether also a flood can be through */
   #flush(c: ReferenceConnection, flood: boolean): boolean {
-    if (!c.isAlive || c.isPending || (c.queued === 0 && !c.owesEof && c.writing !== 'flushing')) return false;
+    c.untried = 0;
+    if (!c.isAlive || c.isPending || (c.queued === 0 && c.emptied === 0 && !c.owesEof && c.writing !== 'flushing')) return false;
     if (c.queued > 0 && c.isPeerGone) {
       if (c.reading === 'open' && !c.isResuming) return false; // who reads is told of the end of input first
       this.#fail(c);
@@ -442,7 +459,7 @@ export class Reference {
     const isStuck = this.#isFlooded(c) && !(c.isClientReading && flood);
     const hadOutput = c.queued > 0;
     const isFlushing = c.writing === 'flushing';
-    if (isStuck && !c.owesEof) return false;
+    if (isStuck && !c.owesEof && c.emptied === 0) return false;
     if (!isStuck) {
       c.delivered += c.queued;
       c.queued = 0;
@@ -452,6 +469,8 @@ export class Reference {
       this.#emit(c, 'mux_eof');
       if (!c.isAlive || isStuck) return true;
     }
+    for (; c.emptied > 0; c.emptied -= 1) if (!this.#emit(c, 'mux_outbuffer_empty') || !c.isAlive) return true;
+    if (isStuck) return true;
     if (hadOutput && (!this.#emit(c, 'mux_outbuffer_empty') || !c.isAlive)) return true;
     if (isFlushing) c.writing = 'shut';
     this.#closeIfOver(c);

@@ -43,21 +43,6 @@ describeEngines('fh.error', (engine) => {
     expect(scene.mux.stats().closed.threw).toBe(2);
   });
 
-  it('is an Error whatever was thrown: the value is its cause', async () => {
-    const scene = await openScene(engine, {
-      steps: {
-        mux_input: () => {
-          throw 'words';
-        },
-      },
-    });
-    const { peer, fh } = await scene.client();
-    await peer.send('throw');
-    await scene.until('mux_close c1');
-    expect(fh.error).toBeInstanceOf(Error);
-    expect(fh.error).toMatchObject({ code: 'NETMUX_NO_REASON', message: expect.stringContaining('"words"'), cause: 'words' });
-  });
-
   it('goes to warn where there is no mux_error: a line with the peer, and the frames of what a callback threw', async () => {
     const warnings: string[] = [];
     const mux = openMux(engine, { maxInbuffer: 3, warn: (line) => warnings.push(line) });

@@ -135,7 +135,7 @@ describeAllEngines('callbacks of a server', (engine) => {
     const client = await connectTo(server);
     await client.send('x');
     expect(await client.end()).toMatchObject({ by: 'fin' });
-    expect(server.logged.at(-1)).toMatch(/^1 Error: forged%0Aline\n {4}at /);
+    expect(server.logged.at(-1)).toMatch(/^1 \[127\.0\.0\.1\]:\d+: Error: forged%0Aline\n {4}at /);
     await connectTo(server);
     await server.journal.until('mux_connection c2');
   });

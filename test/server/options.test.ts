@@ -81,6 +81,9 @@ const CHANGED: Readonly<Record<string, Change>> = {
 const TOLD: Readonly<Record<string, readonly string[]>> = {
   'log_level above 4 clamps': ['option log_level given to run(): must be a whole number from 0 to 4, not 9; taken as 4'],
   'log_level not a number': ['option log_level given to run(): must be a whole number from 0 to 4, not "abc"; taken as 2'],
+  'single dash is not an option': ['-user=a', '-port'].map(
+    (word) => `"${word}": a word of the program, no option: those begin with two dashes (behind -- nothing is said)`,
+  ),
   'conf: key without value is ignored': ['CONF:1: setsid: has no value and is passed over'],
 };
 
