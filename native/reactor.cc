@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "wrapped_time.h"
+
 namespace netmux {
 
 namespace {
@@ -180,8 +182,7 @@ bool Reactor::deliver_timers() {
       continue;
     }
     const int32_t deadline = memory_.deadline[number];
-    const bool is_due =
-        deadline != 0 && static_cast<int32_t>(static_cast<uint32_t>(deadline) - static_cast<uint32_t>(tick)) <= 0;
+    const bool is_due = deadline != 0 && elapsed(tick, deadline) <= 0;
     // Moved later since it was queued, which costs its owner one store: only now the wheel learns of it.
     int32_t next = is_due ? 0 : deadline;
     Expiry reached = Expiry::None;
@@ -312,8 +313,7 @@ void Reactor::arm_host_timer() {
   const int64_t now = now_ms();
   int32_t tick;
   if (wheel_.next(&tick)) {
-    const auto ahead = static_cast<int32_t>(static_cast<uint32_t>(tick) - static_cast<uint32_t>(now));
-    due = now + (ahead > 0 ? ahead : 0);
+    due = now + std::max(elapsed(static_cast<int32_t>(now), tick), 0);
   }
   if (parked_ > 0 && parked_until_ < due) due = parked_until_;
   if (retry_at_ < due) due = retry_at_;

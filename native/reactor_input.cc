@@ -58,8 +58,6 @@ bool concerns_the_peer(int error) {
   }
 }
 
-bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
-
 }  // namespace
 
 void Reactor::on_ready(const Ready& ready) {

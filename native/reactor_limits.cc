@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "reactor.h"
+#include "wrapped_time.h"
 
 namespace netmux {
 
@@ -89,7 +90,7 @@ int32_t Reactor::next_look(uint32_t number, Slot& slot, int32_t deadline, int32_
   }
   if (deadline == 0) return next;
   if (next == 0) return deadline;
-  return static_cast<int32_t>(static_cast<uint32_t>(next) - static_cast<uint32_t>(deadline)) < 0 ? next : deadline;
+  return elapsed(deadline, next) < 0 ? next : deadline;
 }
 
 // Whether a connection that seems to stand still only waits for its turn: where callbacks take long, or thousands are

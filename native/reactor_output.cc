@@ -5,6 +5,7 @@
 
 #include "reactor.h"
 #include "socket_ops.h"
+#include "wrapped_time.h"
 
 namespace netmux {
 
@@ -24,13 +25,6 @@ constexpr int kSendFlags = MSG_NOSIGNAL;
 #else
 constexpr int kSendFlags = 0;  // SO_NOSIGPIPE was set on the socket
 #endif
-
-// Times wrap around.
-bool is_earlier(int32_t a, int32_t b) {
-  return static_cast<int32_t>(static_cast<uint32_t>(a) - static_cast<uint32_t>(b)) < 0;
-}
-
-bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
 size_t total(const iovec* parts, int count) {
   size_t sum = 0;
@@ -412,7 +406,7 @@ void Reactor::arm(uint32_t number, Slot& slot) {
   if (slot.timed) {
     // Its entry is that of its limits, too: it comes at the earliest time that was asked for, and moves on by itself.
     int32_t& looks = memory_.wheel_due[number];
-    if (deadline != 0 && (looks == 0 || is_earlier(deadline, looks))) looks = deadline;
+    if (deadline != 0 && (looks == 0 || elapsed(looks, deadline) < 0)) looks = deadline;
     if (looks != 0) schedule(number, looks);
     return;
   }

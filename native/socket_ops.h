@@ -1,6 +1,7 @@
 // Making, naming and inspecting sockets. Stateless; all answers are a value or −errno.
 #pragma once
 
+#include <errno.h>
 #include <sys/socket.h>
 
 #include <cstddef>
@@ -12,6 +13,8 @@
 #include "sys_table.h"
 
 namespace netmux {
+
+inline bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
 // Room for the address block of any socket: the block and the longest UNIX path, padded to four bytes.
 constexpr size_t kAddressRoom = kAddressBytes + 108;

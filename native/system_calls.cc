@@ -50,9 +50,9 @@ int64_t monotonic_ns() {
 
 const SysTable& system_calls() {
   static const SysTable table = {
-      accept_nonblocking, ::recv,        ::recvfrom, ::read,    ::send,     ::sendmsg,    ::writev,
-      open_socket,        ::bind,        ::listen,   ::connect, ::shutdown, ::close,      ::getsockopt, ::setsockopt,
-      ::getsockname,      ::getpeername, ::fstat,    get_flags, set_flags,  monotonic_ns,
+      accept_nonblocking, ::recv,        ::recvfrom,    ::read,    ::send,     ::sendmsg, ::writev,
+      open_socket,        ::bind,        ::listen,      ::connect, ::shutdown, ::close,   ::getsockopt,
+      ::setsockopt,       ::getsockname, ::getpeername, ::fstat,   get_flags,  set_flags, monotonic_ns,
   };
   return table;
 }

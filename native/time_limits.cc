@@ -2,6 +2,8 @@
 
 #include <new>
 
+#include "wrapped_time.h"
+
 namespace netmux {
 
 namespace {
@@ -12,15 +14,6 @@ constexpr int32_t kRateWindowMs = 5000;
 // A window that ends later than this was stretched by a callback that took long, and what the peer sent meanwhile may
 // not be read yet: it is not judged.
 constexpr int32_t kStretchedWindowMs = 6000;
-
-int32_t after(int32_t time, int32_t ms) {
-  return static_cast<int32_t>(static_cast<uint32_t>(time) + static_cast<uint32_t>(ms));
-}
-
-// How far `later` lies after `earlier`; negative if before.
-int32_t elapsed(int32_t earlier, int32_t later) {
-  return static_cast<int32_t>(static_cast<uint32_t>(later) - static_cast<uint32_t>(earlier));
-}
 
 int32_t later_of(int32_t a, int32_t b) { return elapsed(a, b) > 0 ? b : a; }
 

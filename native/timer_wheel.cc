@@ -2,15 +2,9 @@
 
 #include <cassert>
 
+#include "wrapped_time.h"
+
 namespace netmux {
-namespace {
-
-// How far `later` lies after `earlier`; negative if before. Exact while they are less than 2^31 ms apart.
-int32_t elapsed(int32_t earlier, int32_t later) {
-  return static_cast<int32_t>(static_cast<uint32_t>(later) - static_cast<uint32_t>(earlier));
-}
-
-}  // namespace
 
 TimerWheel::~TimerWheel() {
   if (nodes_ != nullptr) allocator_->release(nodes_);

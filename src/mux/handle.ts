@@ -39,7 +39,8 @@ export class Handle<Data = unknown> {
    *
    * @returns true; false when it was taken but more than `highWaterMark` bytes wait now (go on at `mux_outbuffer_empty`),
    *   or when it was refused: then `writable` is false, or `dropped` has grown
-   * @throws NETMUX_INPUT_EXPIRED for a view of input whose callback is over; NetmuxTypeError for other types
+   * @throws NETMUX_INPUT_EXPIRED for a view of input whose callback is over; NETMUX_BUFFER_DETACHED for a buffer that was transferred;
+   *   NetmuxTypeError for other types, and for a datagram of more than 65,507 bytes
    */
   write(data: string | Uint8Array | InputBuffer): boolean {
     return this.mux.dispatcher.output.writeLikeStream(this, data);
@@ -67,6 +68,8 @@ export class Handle<Data = unknown> {
 
   /**
    * Sends one datagram, of at most 65,507 bytes, to anyone.
+   * @param address a numeric host and a port, or a path, as the socket's own kind of address is
+   * @throws as `write`; NetmuxTypeError for an address that is none, or of another kind
    * @returns false where this is not an open datagram socket. What the network does with it nobody knows.
    */
   send(data: string | Uint8Array | InputBuffer, address: DatagramAddress): boolean {
@@ -96,6 +99,8 @@ export class Handle<Data = unknown> {
    * * 1: no more is written; the peer sees the end when all output is sent. Input goes on.
    * * 2: both. With nothing queued and nothing unread the connection is closed inside the call, without `mux_eof`; else
    *   `mux_eof`, the rest of the output, `mux_outbuffer_empty`, `mux_close`.
+   *
+   * @throws NetmuxTypeError for any other number
    */
   shutdown(how: 0 | 1 | 2): void {
     this.mux.shutdown(this, how);
@@ -105,6 +110,7 @@ export class Handle<Data = unknown> {
    * Calls `mux_timeout` once, in so many seconds and never earlier, in place of the timer the handle may have. It counts
    * from the beginning of the present group of callbacks. Moving it later is as cheap as an assignment.
    * @param seconds fractions are allowed; 0 is due at the end of this turn; null = no timer
+   * @throws NetmuxTypeError for what is no number from 0 on
    */
   setTimeout(seconds: number | null): void {
     this.mux.setTimeout(this, seconds);

@@ -150,6 +150,8 @@ export class InputBuffer {
   /**
    * The first `n` unread bytes without a copy, consumed. Valid until the callback returns: the memory is used again
    * then. `fh.write(view)` during the callback sends it without a copy, too.
+   * @param n default all
+   * @throws NETMUX_INPUT_TOO_SHORT where there are not so many
    */
   view(n = this.length): Buffer {
     this.#require(n);

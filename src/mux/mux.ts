@@ -126,7 +126,8 @@ export class Mux<Data = unknown> implements AsyncDisposable {
   /**
    * Forgets a handle without a callback. Its descriptor stays open, blocking again if it was; queued output and unread
    * input are dropped. (IO::Multiplex remove)
-   * @returns the descriptor; −1 where it is not known, or the handle is not
+   * @returns the descriptor; −1 where it is not known, or the handle is not, or is not connected yet: that one stays
+   * @throws NETMUX_NOT_ON_THIS_ENGINE for a listener or a datagram socket on the pure-Node engine
    */
   remove(fh: Handle<Data>): number {
     return this.#owns(fh) && fh.slot >= 0 ? this.dispatcher.lifecycle.remove(fh) : -1;
@@ -135,6 +136,7 @@ export class Mux<Data = unknown> implements AsyncDisposable {
   /**
    * As `Handle.write`. (IO::Multiplex write)
    * @returns bytes taken; undefined when refused: an unknown or closed handle, one shut down for writing, or over the limit
+   * @throws as `Handle.write`
    */
   write(fh: Handle<Data>, data: string | Uint8Array | InputBuffer): number | undefined {
     if (!this.#owns(fh)) return undefined;
@@ -152,7 +154,10 @@ export class Mux<Data = unknown> implements AsyncDisposable {
     if (this.#owns(fh)) this.dispatcher.lifecycle.closeNow(fh, CloseMode.Reset);
   }
 
-  /** As `Handle.shutdown`. (IO::Multiplex shutdown) */
+  /**
+   * As `Handle.shutdown`. (IO::Multiplex shutdown)
+   * @throws NetmuxTypeError for another number
+   */
   shutdown(fh: Handle<Data>, how: 0 | 1 | 2): void {
     if (!this.#owns(fh)) return;
     if (how !== 0 && how !== 1 && how !== 2) throw new NetmuxTypeError(`shutdown: how must be 0, 1 or 2, not ${shown(how)}`);
@@ -162,6 +167,7 @@ export class Mux<Data = unknown> implements AsyncDisposable {
   /**
    * As `Handle.setTimeout`. (IO::Multiplex set_timeout; there a second timer does not replace the first)
    * @returns whether the handle is known
+   * @throws as `Handle.setTimeout`
    */
   setTimeout(fh: Handle<Data>, seconds: number | null): boolean {
     if (!this.#owns(fh)) return false;
