@@ -1,4 +1,5 @@
 // Limits on who is let in and for how long. docs/limits.md has them together.
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -237,9 +238,15 @@ describeEngines('limits of time', (engine) => {
   it('firstByteTimeout is no matter of what is sent to the client', async () => {
     const more = Buffer.alloc(8 * 1024 * 1024);
     const push = (_: unknown, fh: Handle) => fh.write(more);
-    const { code, peer } = await closedBy({ firstByteTimeout: 0.3 }, () => {}, { mux_connection: push, mux_outbuffer_empty: push });
-    expect(code).toBe('NETMUX_FIRST_BYTE_TIMEOUT');
-    peer.socket.destroy();
+    const scene = await openScene(engine, { mux: { firstByteTimeout: 0.3 }, steps: { mux_connection: push, mux_outbuffer_empty: push } });
+    // A process of its own, which reads while the server writes.
+    const reader = `require('node:net').connect(${scene.port}, '127.0.0.1').on('error', () => {}).resume()`;
+    const child = spawn(process.execPath, ['-e', reader]);
+    onTestFinished(() => {
+      child.kill('SIGKILL');
+    });
+    await scene.until('mux_close c1');
+    expect(scene.log.slice(-2)).toEqual(['mux_error c1 NETMUX_FIRST_BYTE_TIMEOUT', 'mux_close c1']);
   });
 
   it('idleTimeout does not count the time of a pause', async () => {

@@ -99,20 +99,6 @@ TEST("one byte is a first byte, what we send is not") {
   CHECK(talkative.expired(Expiry::FirstByte));
 }
 
-TEST("output that goes on and on is no first byte either") {
-  Room room(first_byte(1000));
-  room.scene.write_reference(room.client, std::string(64 << 20, 'm'));
-  room.scene.reactor.flush();
-  for (int i = 0; i < 10; i++) {
-    room.pass(100);
-    // The peer makes room just before the limit is looked at, so that a flush would move something.
-    char drained[4096];
-    while (recv(room.peer, drained, sizeof drained, MSG_DONTWAIT) > 0) {
-    }
-  }
-  CHECK(room.expired(Expiry::FirstByte));
-}
-
 TEST("a timer that is set short and then long in one batch does not take the limit along") {
   Room room(idle(1000));
   const auto& memory = room.scene.memory;
