@@ -15,9 +15,18 @@ using netmux_test::Scene;
 
 namespace {
 
+// A kernel that has room for output after all, which no poll has told of yet.
+bool has_room = false;
+
+ssize_t send_or_pretend(int fd, const void* bytes, size_t length, int flags) {
+  return has_room ? static_cast<ssize_t>(length) : send(fd, bytes, length, flags);
+}
+
 SysTable still_clock() {
+  has_room = false;
   SysTable table = netmux::system_calls();
   table.monotonic_ns = Clock::now_ns;
+  table.send = send_or_pretend;
   return table;
 }
 
@@ -97,6 +106,18 @@ TEST("one byte is a first byte, what we send is not") {
   talkative.scene.reactor.flush();
   talkative.pass(100);
   CHECK(talkative.expired(Expiry::FirstByte));
+}
+
+TEST("output that goes on is movement, but no first byte") {
+  ListenerLimits both = first_byte(1000);
+  both.idle_ms = 1000;
+  Room room(both);
+  room.scene.write_reference(room.client, std::string(64 << 20, 'm'));
+  room.scene.reactor.flush();
+  room.scene.settle();
+  has_room = true;
+  room.pass(1000);
+  CHECK(room.expired(Expiry::FirstByte));
 }
 
 TEST("a timer that is set short and then long in one batch does not take the limit along") {
