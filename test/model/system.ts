@@ -256,7 +256,9 @@ export abstract class System {
   /** Each way to write has its turn. */
   #write(connection: number, fh: Handle, length: number): void {
     const bytes = bytesFrom(sideOf(connection), this.#written[connection]!, length);
-    const before = fh.bufferedAmount;
+    // Before a limit is judged the kernel is asked: it may take what waits, or lose it.
+    const inAll = () => fh.bytesWritten + fh.bufferedAmount;
+    const before = inAll();
     const isWritable = fh.writable;
     const text = bytes.toString();
     const isBelowTheMark = (taken: number | undefined) => taken !== undefined && fh.bufferedAmount <= this.mux.settings.highWaterMark;
@@ -270,8 +272,8 @@ export abstract class System {
     ];
     const answer = ways[this.answers[connection]!.length % ways.length]!();
     this.answers[connection]!.push(answer);
-    const taken = fh.bufferedAmount - before;
-    if (!fh.closed && taken !== 0 && taken !== length) this.offences.push(`${taken} of ${length} bytes were taken`);
+    const taken = inAll() - before;
+    if (!fh.closed && taken > 0 && taken !== length) this.offences.push(`${taken} of ${length} bytes were taken`);
     if (taken > 0 && !isWritable) this.offences.push('written to what is not writable');
     if (taken > 0) this.#written[connection]! += taken;
   }
