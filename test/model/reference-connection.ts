@@ -67,6 +67,19 @@ export class ReferenceConnection {
     return this.isPending ? !this.early.has('shutdown 1') && !this.early.has('close') : this.writing === 'open';
   }
 
+  /** Before a limit is judged, the kernel is asked. @param isFloodFast as `Traits` has it */
+  tryOutput(isFloodFast: boolean): void {
+    this.untried = 0;
+    if (this.isPending) return;
+    if (this.isPeerGone) {
+      this.queued = 0; // lost; its end is told when what follows has failed as well
+    } else if (isFloodFast && this.isClientReading) {
+      this.delivered += this.queued;
+      this.queued = 0;
+      this.emptied += 1;
+    }
+  }
+
   /** The client takes what there is, if it reads. */
   look(): void {
     if (this.writing === 'shut') this.over ??= 'fin';

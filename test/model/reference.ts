@@ -5,17 +5,8 @@
 import type { ClosedReason } from '../../src/mux/failures.js';
 import { type Plan, Plans } from './plans.js';
 import { ReferenceConnection } from './reference-connection.js';
-import {
-  type Action,
-  type Callback,
-  CONNECTIONS,
-  FOREIGN,
-  INBUFFER_BYTES,
-  POURED_BYTES,
-  type Settings,
-  type Step,
-  WRITTEN_BYTES,
-} from './script.js';
+import type { Action, Callback, Settings, Step } from './script.js';
+import { CONNECTIONS, FOREIGN, INBUFFER_BYTES, POURED_BYTES, WRITTEN_BYTES } from './script.js';
 import type { Traits } from './traits.js';
 
 /** Above it `write` says false: the default. */
@@ -294,7 +285,7 @@ export class Reference {
     if (!c.isAlive || !c.isWritable) return false;
     const { floodBytes } = this.#traits;
     const limit = floodBytes + floodBytes / 8;
-    if (bytes > limit - c.queued && c.untried > 0) this.#tryNow(c);
+    if (bytes > limit - c.queued && c.untried > 0) c.tryOutput(this.#traits.isFloodFast);
     if (bytes > limit - c.queued) {
       if (this.#settings.outbufferPolicy === 'drop') this.counts.dropped += 1;
       else this.#exceed(c, 'outbuffer', 'NETMUX_OUTBUFFER_LIMIT');
@@ -303,19 +294,6 @@ export class Reference {
     c.queued += bytes;
     c.untried += bytes;
     return c.queued <= HIGH_WATER_BYTES;
-  }
-
-  /** Before a limit is judged, the kernel is asked. */
-  #tryNow(c: ReferenceConnection): void {
-    c.untried = 0;
-    if (c.isPending) return;
-    if (c.isPeerGone) {
-      c.queued = 0; // lost; its end is told when what follows has failed as well
-    } else if (this.#traits.isFloodFast && c.isClientReading) {
-      c.delivered += c.queued;
-      c.queued = 0;
-      c.emptied += 1;
-    }
   }
 
   /** Whether more is queued than its client's buffers can hold. */
