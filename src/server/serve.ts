@@ -31,9 +31,6 @@ type MethodName =
   | 'sig_hup'
   | 'server_exit';
 
-/** A type that is named where it is wanted, and never guessed from what was written: that would allow any name. */
-type Named<Type> = [Type][Type extends unknown ? 0 : never];
-
 /**
  * What `serve` takes: options, callbacks and hooks in one object.
  *
@@ -41,7 +38,8 @@ type Named<Type> = [Type][Type extends unknown ? 0 : never];
  * @typeParam Options the application's options beside the server's
  */
 export type ServeOptions<Client extends MultiplexClient<Logging> = MultiplexClient, Options extends object = object> = ServerOptions &
-  Readonly<Partial<Named<Options>>> &
+  // Named where it is wanted, and never guessed from what was written: that would allow any name.
+  Readonly<Partial<[Options][Options extends unknown ? 0 : never]>> &
   RunControl &
   Methods<Client> &
   Callbacks<Client> & {
